@@ -1,0 +1,1 @@
+"""The site-disordered crystal: parent lattice, symmetry and exact enumeration."""

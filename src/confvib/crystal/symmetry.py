@@ -1,0 +1,172 @@
+"""The space group of the disordered crystal: orbits, operations, site permutations."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from confvib.crystal.cif import CifSites
+from confvib.errors import CrystalError
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """Sites that the space group maps onto each other.
+
+    Attributes:
+        name: Wyckoff name, multiplicity in the conventional cell plus letter.
+        labels: atom-site labels of the CIF in this orbit, sorted.
+        number: atomic number.
+        occupancy: occupancy in the CIF, 0 to 1.
+        indices: sites of the cell that belong to it.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    number: int
+    occupancy: float
+    indices: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """The operations that leave the disordered crystal unchanged.
+
+    Attributes:
+        space_group: Hermann-Mauguin symbol and number.
+        rotations: in units of the cell vectors, (G, 3, 3).
+        translations: in units of the cell vectors, centring included, (G, 3).
+        orbits: all sites of the cell, orbit by orbit, in the order of the CIF.
+    """
+
+    space_group: tuple[str, int]
+    rotations: NDArray[np.int64]
+    translations: NDArray[np.float64]
+    orbits: tuple[Orbit, ...]
+
+
+def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
+    """Find the space group of the disordered crystal with spglib.
+
+    Sites are alike when species and occupancy agree, so the group is that of the
+    averaged structure whatever labels or setting the CIF uses.
+
+    Args:
+        sites: all sites of the cell.
+        symprec_A: distance tolerance [Å].
+
+    Returns:
+        Operations and orbits.
+
+    Raises:
+        CrystalError: spglib finds no symmetry, as for coinciding atoms.
+    """
+    kinds = np.stack([sites.numbers.astype(np.float64), sites.occupancy.round(6)])
+    types = np.unique(kinds, axis=1, return_inverse=True)[1].reshape(-1) + 1
+    dataset = _dataset(sites, types, symprec_A)
+    volumes = [abs(np.linalg.det(cell)) for cell in (dataset.std_lattice, sites.cell)]
+    orbits = []
+    for representative in dict.fromkeys(dataset.crystallographic_orbits.tolist()):
+        indices = np.flatnonzero(dataset.crystallographic_orbits == representative)
+        multiplicity = round(len(indices) * volumes[0] / volumes[1])
+        first = int(indices[0])
+        orbits.append(
+            Orbit(
+                name=f"{multiplicity}{dataset.wyckoffs[first]}",
+                labels=tuple(sorted({sites.labels[index] for index in indices})),
+                number=int(sites.numbers[first]),
+                occupancy=float(sites.occupancy[first]),
+                indices=indices,
+            )
+        )
+    return Symmetry(
+        space_group=(str(dataset.international), int(dataset.number)),
+        rotations=np.asarray(dataset.rotations, dtype=np.int64),
+        translations=np.asarray(dataset.translations, dtype=np.float64),
+        orbits=tuple(orbits),
+    )
+
+
+def site_permutations(
+    cell: NDArray[np.float64],
+    fractional: NDArray[np.float64],
+    kinds: NDArray[np.int64],
+    symmetry: Symmetry,
+    *,
+    symprec_A: float = 0.01,
+) -> NDArray[np.int64]:
+    """Tabulate where each operation takes each site.
+
+    Args:
+        cell: cell vectors as rows [Å], (3, 3).
+        fractional: sites, (M, 3).
+        kinds: a site goes to a site of the same kind, (M,).
+        symmetry: the operations.
+        symprec_A: largest accepted distance between image and site [Å].
+
+    Returns:
+        Distinct permutations in ascending order, (G, M): operation g takes site i to
+        site permutations[g, i].
+
+    Raises:
+        CrystalError: an image misses every site, or two images meet in one site.
+    """
+    permutations = []
+    for rotation, translation in zip(
+        symmetry.rotations, symmetry.translations, strict=True
+    ):
+        images = fractional @ rotation.T + translation
+        difference = images[:, None] - fractional[None]
+        # Only nearly vanishing differences matter: no search over images is needed.
+        difference -= np.round(difference)
+        distance = np.linalg.norm(difference @ cell, axis=-1)
+        distance[kinds[:, None] != kinds[None]] = np.inf
+        target = np.argmin(distance, axis=1)
+        miss = distance[np.arange(len(target)), target]
+        _check_mapping(fractional, target, miss, symprec_A)
+        permutations.append(target)
+    return np.unique(np.array(permutations, dtype=np.int64), axis=0)
+
+
+def _dataset(sites: CifSites, types: NDArray[np.intp], symprec_A: float):  # noqa: ANN202 - spglib's class moved between releases
+    import spglib
+
+    reason = "no symmetry found"
+    dataset = None
+    with warnings.catch_warnings():
+        # Releases of spglib differ in announcing, raising or returning a failure.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            dataset = spglib.get_symmetry_dataset(
+                (sites.cell.tolist(), sites.fractional.tolist(), types.tolist()),
+                symprec=symprec_A,
+            )
+        except Exception as error:  # noqa: BLE001 - its error class is recent
+            reason = str(error)
+    if dataset is None:
+        raise CrystalError(
+            f"spglib cannot find the space group of {len(types)} sites within "
+            f"{symprec_A} Å ({reason}); do atoms coincide?"
+        )
+    return dataset
+
+
+def _check_mapping(
+    fractional: NDArray[np.float64],
+    target: NDArray[np.intp],
+    miss: NDArray[np.float64],
+    symprec_A: float,
+) -> None:
+    worst = int(np.argmax(miss))
+    if miss[worst] > symprec_A:
+        raise CrystalError(
+            f"a symmetry operation takes the site at {fractional[worst].round(4)} "
+            f"{miss[worst]:.4f} Å away from the nearest site of its group, expected "
+            f"at most {symprec_A} Å; give the CIF more digits or raise symprec_A"
+        )
+    if len(set(target.tolist())) < len(target):
+        raise CrystalError(
+            "a symmetry operation takes two sites to one; sites of a group are "
+            f"closer together than {symprec_A} Å"
+        )
