@@ -1,0 +1,1 @@
+"""Label engines: reference energies and forces behind one protocol."""
