@@ -1,0 +1,1 @@
+"""Density-functional labels by VASP, run under custodian."""

@@ -1,0 +1,210 @@
+"""INCAR, KPOINTS, POSCAR and POTCAR of the two tasks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+from pymatgen.core import Lattice, Structure
+from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
+
+from confvib.dft.potcars import PotcarFile
+from confvib.dft.settings import VaspSettings
+from confvib.errors import LabelError
+from confvib.reference.engine import HeatingTask, RelaxationTask
+from confvib.units import BOLTZMANN_EV_PER_K, KINETIC_EV
+
+
+@dataclass(frozen=True)
+class VaspInputs:
+    """Hold one complete calculation, before it is a folder.
+
+    Attributes:
+        incar: INCAR.
+        kpoints: Γ-centred mesh.
+        atoms: The cell, atoms in the order of the caller.
+        order: Which atom of ``atoms`` each atom of POSCAR is, shape ``(N,)``.
+        velocities: Initial velocities [Å/fs] in the order of ``atoms``, shape ``(N, 3)``;
+            None in a relaxation.
+        potcars: Pseudopotential of each element.
+    """
+
+    incar: Incar
+    kpoints: Kpoints
+    atoms: Atoms
+    order: NDArray[np.int64]
+    velocities: NDArray[np.float64] | None
+    potcars: Mapping[str, PotcarFile]
+
+    def write(self, folder: Path) -> None:
+        """Write the four input files of VASP.
+
+        Args:
+            folder: Existing, empty directory.
+        """
+        poscar = self._poscar()
+        self.incar.write_file(folder / "INCAR")
+        self.kpoints.write_file(folder / "KPOINTS")
+        poscar.write_file(folder / "POSCAR")
+        texts = (self.potcars[element].text for element in poscar.site_symbols)
+        (folder / "POTCAR").write_text("".join(texts), encoding="utf-8")
+
+    def _poscar(self) -> Poscar:
+        symbols = np.array(self.atoms.get_chemical_symbols())[self.order]
+        structure = Structure(
+            Lattice(self.atoms.cell.array),
+            symbols.tolist(),
+            self.atoms.get_scaled_positions(wrap=False)[self.order],
+        )
+        moving = None if self.velocities is None else self.velocities[self.order].tolist()
+        return Poscar(structure, velocities=moving, sort_structure=False)
+
+
+def relaxation_inputs(
+    atoms: Atoms,
+    task: RelaxationTask,
+    settings: VaspSettings,
+    potcars: Mapping[str, PotcarFile],
+) -> VaspInputs:
+    """Set up a relaxation of the positions at fixed cell by conjugate gradients.
+
+    Args:
+        atoms: The cell.
+        task: What is asked for; its largest force is EDIFFG unless the settings give one.
+        settings: VASP settings.
+        potcars: Pseudopotential of each element.
+
+    Returns:
+        The calculation.
+
+    Raises:
+        LabelError: VASP cannot take the cell as it is.
+
+    Source:
+        The paper (10.1039/d5cp00138b), section 5.1: fixed lattice, one Γ point,
+        EDIFFG = 1e-4 eV.
+    """
+    ediffg = -task.fmax_eV_per_A if settings.ediffg is None else settings.ediffg
+    keys = {"IBRION": 2, "ISIF": 2, "NSW": task.max_steps, "EDIFFG": ediffg}
+    return _inputs(atoms, keys, None, settings, potcars)
+
+
+def heating_inputs(
+    atoms: Atoms,
+    task: HeatingTask,
+    settings: VaspSettings,
+    potcars: Mapping[str, PotcarFile],
+) -> VaspInputs:
+    r"""Set up molecular dynamics whose velocities are scaled to a rising temperature.
+
+    With SMASS = -1, VASP scales at its ionic step n = 1 ... NSW to
+
+    .. math:: T_n = T_{begin} + (T_{end} - T_{begin})\, n / NSW
+
+    Its first step is the geometry it was given, so ``n_steps`` moves take n_steps + 1 of
+    them. The initial velocities are written out: RANDOM_SEED needs a VASP built for it.
+
+    Args:
+        atoms: The cell.
+        task: What is asked for.
+        settings: VASP settings.
+        potcars: Pseudopotential of each element.
+
+    Returns:
+        The calculation.
+
+    Raises:
+        LabelError: VASP cannot take the cell as it is, or it has fewer than two atoms.
+
+    Source:
+        The paper (10.1039/d5cp00138b), section 5.1; vasp.at/wiki/index.php/SMASS.
+    """
+    keys = {
+        "IBRION": 0,
+        "MDALGO": 0,
+        "SMASS": -1,
+        "TEBEG": task.start_K,
+        "TEEND": task.end_K,
+        "POTIM": task.timestep_fs,
+        "NSW": task.n_steps + 1,
+        "ISIF": 2,
+        "ISYM": 0,
+    }
+    velocities = thermal_velocities(atoms.get_masses(), task.start_K, task.seed)
+    return _inputs(atoms, keys, velocities, settings, potcars)
+
+
+def thermal_velocities(
+    masses_amu: NDArray[np.float64], temperature_K: float, seed: int
+) -> NDArray[np.float64]:
+    r"""Draw velocities of zero momentum and exactly the given temperature.
+
+    .. math:: \sum_i m_i v_i^2 / 2 = (3N - 3) k_B T / 2
+
+    Args:
+        masses_amu: Masses [amu], shape (N,), N >= 2.
+        temperature_K: Temperature [K], > 0.
+        seed: Seed of the generator, >= 0.
+
+    Returns:
+        Velocities [Å/fs], shape (N, 3).
+
+    Raises:
+        LabelError: There are fewer than two atoms.
+    """
+    if len(masses_amu) < 2:
+        raise LabelError(f"heating {len(masses_amu)} atom(s), expected at least 2")
+    masses = np.asarray(masses_amu, dtype=np.float64)[:, None]
+    drawn = np.random.default_rng(seed).standard_normal((len(masses), 3))
+    drawn /= np.sqrt(masses)
+    drawn -= (masses * drawn).sum(axis=0) / masses.sum()
+    kinetic_eV = 0.5 * KINETIC_EV * (masses * drawn**2).sum()
+    wanted_eV = 0.5 * (3 * len(masses) - 3) * BOLTZMANN_EV_PER_K * temperature_K
+    return drawn * np.sqrt(wanted_eV / kinetic_eV)
+
+
+def _inputs(
+    atoms: Atoms,
+    task_keys: Mapping[str, int | float],
+    velocities: NDArray[np.float64] | None,
+    settings: VaspSettings,
+    potcars: Mapping[str, PotcarFile],
+) -> VaspInputs:
+    _check_cell(atoms, potcars)
+    user_keys = {key.strip().upper(): value for key, value in settings.incar.items()}
+    return VaspInputs(
+        incar=Incar(user_keys | dict(task_keys)),
+        kpoints=Kpoints.gamma_automatic(settings.kpoints),
+        atoms=atoms,
+        order=_grouped(atoms.get_chemical_symbols()),
+        velocities=velocities,
+        potcars=potcars,
+    )
+
+
+def _grouped(symbols: list[str]) -> NDArray[np.int64]:
+    """Return the order that puts equal elements together, first met first."""
+    rank = {symbol: index for index, symbol in enumerate(dict.fromkeys(symbols))}
+    ranks = np.array([rank[symbol] for symbol in symbols])
+    return np.argsort(ranks, kind="stable").astype(np.int64)
+
+
+def _check_cell(atoms: Atoms, potcars: Mapping[str, PotcarFile]) -> None:
+    volume_A3 = float(np.linalg.det(atoms.cell.array))
+    if not volume_A3 > 0:
+        raise LabelError(
+            f"the cell has volume {volume_A3:.6g} Å³; VASP expects three right-handed "
+            "lattice vectors"
+        )
+    if atoms.constraints:
+        raise LabelError(
+            f"the cell carries {len(atoms.constraints)} constraint(s), expected none: "
+            "VASP would move all atoms"
+        )
+    if missing := sorted(set(atoms.get_chemical_symbols()) - set(potcars)):
+        raise LabelError(
+            f"the cell holds {missing}, for which there is no POTCAR; potcar_symbols "
+            f"names {sorted(potcars)}"
+        )
