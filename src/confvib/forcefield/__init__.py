@@ -1,0 +1,1 @@
+"""Force field: neighbours, So3krates, the potential protocol and its checkpoints."""

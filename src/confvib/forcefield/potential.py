@@ -1,0 +1,120 @@
+"""The one protocol of all force fields: positions in, energy and overflow flag out."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import DTypeLike
+from numpy.typing import ArrayLike
+
+from confvib.errors import ModelError
+from confvib.forcefield.model import (
+    TrainedModel,
+    cast_parameters,
+    require_known_species,
+)
+from confvib.forcefield.neighbors import image_shifts_for, neighbor_table
+from confvib.forcefield.network import So3krates, edge_geometry
+
+EnergyFn: TypeAlias = Callable[[Array], tuple[Array, Array]]
+"""Positions ``(N, 3)`` [Å] to (energy [eV/cell], scalar; overflow, scalar bool).
+
+Pure, jittable, vmappable and twice differentiable in the positions. A True overflow means
+that the energy is wrong because a fixed-size table was too small.
+"""
+
+ForceFn: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
+"""Positions to (energy [eV/cell], forces ``(N, 3)`` [eV/Å], overflow)."""
+
+
+def so3krates_energy_fn(
+    model: TrainedModel,
+    numbers: ArrayLike,
+    cell: ArrayLike,
+    *,
+    capacity: int,
+    dtype: DTypeLike,
+) -> EnergyFn:
+    r"""Bind a trained So3krates to one crystal.
+
+    .. math:: E(R) = \sum_i [e_i(R) + \epsilon(Z_i)]
+
+    Args:
+        model: The force field.
+        numbers: Atomic numbers, ``(N,)``.
+        cell: Lattice vectors in rows [Å], ``(3, 3)``.
+        capacity: Neighbour slots per atom K, see
+            :func:`~confvib.forcefield.neighbors.neighbor_capacity`.
+        dtype: Type of the evaluation: float32 for dynamics, float64 for Hessians.
+
+    Returns:
+        Energy function [eV/cell] in ``dtype``.
+
+    Raises:
+        ModelError: A species is unknown to the model, the capacity is not positive or the
+            cell is singular.
+
+    Source: paper section 2.2; docs/formulation.md, "Force field".
+    """
+    if capacity < 1:
+        raise ModelError(f"capacity must be >= 1 neighbour slot, got {capacity}")
+    settings = model.settings
+    known = require_known_species(model, numbers)
+    images = image_shifts_for(cell, settings.cutoff_A)
+    lattice = np.asarray(cell, dtype=np.float64)
+    parameters = cast_parameters(model.parameters, dtype)
+    # Summed once in float64: in float32 the shift of a cell would swallow meV.
+    shift_eV = float(np.sum(model.shifts_eV[known]))
+    network = So3krates(settings)
+
+    def energy_fn(positions: Array) -> tuple[Array, Array]:
+        positions = jnp.asarray(positions, dtype)
+        table = neighbor_table(
+            positions,
+            cell=jnp.asarray(lattice, dtype),
+            image_shifts=images,
+            cutoff_A=settings.cutoff_A,
+            capacity=capacity,
+        )
+        edges = edge_geometry(positions, jnp.asarray(lattice, dtype), table, settings)
+        energies = network.apply({"params": parameters}, jnp.asarray(known), edges)
+        return jnp.sum(jnp.asarray(energies)) + shift_eV, table.overflow
+
+    return energy_fn
+
+
+def force_fn(energy_fn: EnergyFn) -> ForceFn:
+    r"""Differentiate an energy function: :math:`F_i = -\partial E / \partial R_i`.
+
+    Args:
+        energy_fn: Any function of the protocol.
+
+    Returns:
+        Function of positions that gives energy [eV/cell], forces [eV/Å] and overflow.
+    """
+    differentiated = jax.value_and_grad(energy_fn, has_aux=True)
+
+    def evaluate(positions: Array) -> tuple[Array, Array, Array]:
+        (energy_eV, overflow), gradient = differentiated(positions)
+        return energy_eV, -gradient, overflow
+
+    return evaluate
+
+
+def without_table(energy_eV: Callable[[Array], Array]) -> EnergyFn:
+    """Lift a plain energy of the positions, which has no table, to the protocol.
+
+    Args:
+        energy_eV: Positions ``(N, 3)`` [Å] to energy [eV/cell].
+
+    Returns:
+        The same energy with an overflow flag that is always False.
+    """
+
+    def energy_fn(positions: Array) -> tuple[Array, Array]:
+        return energy_eV(positions), jnp.zeros((), bool)
+
+    return energy_fn

@@ -1,0 +1,1 @@
+"""Training: labelled frames in, a force field and its error table out."""

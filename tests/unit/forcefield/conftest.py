@@ -1,0 +1,74 @@
+"""A small triclinic crystal and force fields whose every parameter is non-zero."""
+
+import jax
+import numpy as np
+import pytest
+
+from confvib.forcefield.model import TrainedModel, initial_parameters
+from confvib.forcefield.network import So3kratesSettings
+
+NUMBERS = np.array([3, 8, 8, 40, 57, 3, 8, 8, 3, 8])
+CELL = np.array([[5.1, 0.0, 0.0], [1.2, 5.6, 0.0], [-0.7, 0.9, 6.0]])
+
+
+def build_model(settings: So3kratesSettings, seed: int = 0) -> TrainedModel:
+    """Draw all leaves, biases too, and give each species its own shift."""
+    rng = np.random.default_rng(seed)
+
+    def draw(leaf):
+        fan_in = leaf.shape[-2] if leaf.ndim > 1 else 25
+        return (rng.normal(size=leaf.shape) / np.sqrt(fan_in)).astype(leaf.dtype)
+
+    shapes = jax.eval_shape(lambda: initial_parameters(settings, jax.random.key(0)))
+    parameters = jax.tree.map(draw, shapes)
+    parameters["embedding"]["embedding"] *= 7.0  # of order one, as after training
+    shifts_eV = np.zeros(100)
+    shifts_eV[[3, 8, 40, 57]] = [-1.5, -4.25, -9.0, -6.125]
+    return TrainedModel(
+        settings=settings,
+        parameters=parameters,
+        shifts_eV=shifts_eV,
+        species=(3, 8, 40, 57),
+        role="test",
+        data_hash="none",
+    )
+
+
+@pytest.fixture(autouse=True, scope="package")
+def quick_compilation():
+    """Compile without most optimisations: these cells are too small to profit."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    return build_model
+
+
+@pytest.fixture(scope="session")
+def model():
+    settings = So3kratesSettings(
+        features=12, heads=2, layers=2, degrees=(1, 2, 3), cutoff_A=4.0
+    )
+    return build_model(settings)
+
+
+@pytest.fixture(scope="session")
+def numbers():
+    return NUMBERS
+
+
+@pytest.fixture(scope="session")
+def cell():
+    return CELL
+
+
+@pytest.fixture(scope="session")
+def positions():
+    """Atoms on a distorted grid, none closer than 1.4 Å."""
+    rng = np.random.default_rng(3)
+    grid = np.array([[i, j, k] for i in range(2) for j in range(2) for k in range(3)])
+    scaled = (grid[:10] + 0.5) / [2, 2, 3] + rng.uniform(-0.04, 0.04, (10, 3))
+    return scaled @ CELL
