@@ -1,0 +1,122 @@
+"""Energy and forces of one cell, and how one cell's function serves a batch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from confvib.dynamics.state import EnergyFn, Status
+from confvib.errors import DynamicsError
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Evaluation:
+    """Hold energy [eV per cell], forces [eV/Å] (N, 3) and overflow flag of one cell."""
+
+    energy_eV: jax.Array
+    forces_eV_per_A: jax.Array
+    overflow: jax.Array
+
+
+def evaluate(energy_fn: EnergyFn, positions: jax.Array) -> Evaluation:
+    r"""Return energy and forces, F = -\partial E / \partial R.
+
+    Args:
+        energy_fn: Energy of one cell.
+        positions: Positions [Å], shape (N, 3).
+
+    Returns:
+        Energy [eV per cell], forces [eV/Å] and the overflow flag.
+    """
+    (energy, overflow), gradient = jax.value_and_grad(energy_fn, has_aux=True)(positions)
+    return Evaluation(energy, -gradient, overflow)
+
+
+def fault(energy_eV: jax.Array, forces: jax.Array, overflow: jax.Array) -> jax.Array:
+    """Return the status code of an evaluation: ok, overflow or nan.
+
+    Overflow wins: numbers from a truncated neighbour table mean nothing, finite or not.
+
+    Args:
+        energy_eV: Energy [eV per cell], scalar.
+        forces: Forces [eV/Å], shape (N, 3).
+        overflow: Overflow flag, scalar.
+
+    Returns:
+        Status code, int8 scalar.
+    """
+    finite = jnp.isfinite(energy_eV) & jnp.isfinite(forces).all()
+    code = jnp.where(finite, Status.OK.code, Status.NAN.code)
+    return jnp.where(overflow, Status.OVERFLOW.code, code).astype(jnp.int8)
+
+
+class BatchMode(StrEnum):
+    """How the cells of a batch share the processor.
+
+    A CPU gains nothing from one wide program (it is limited by memory traffic, and a cell
+    that is done would still be computed); a GPU needs it.
+    """
+
+    TOGETHER = "together"
+    ONE_BY_ONE = "one_by_one"
+
+    @classmethod
+    def for_device(cls) -> "BatchMode":
+        """Return the faster mode on the device in use."""
+        return cls.ONE_BY_ONE if jax.default_backend() == "cpu" else cls.TOGETHER
+
+
+def over_batch(
+    function: Callable[..., Any], batch_mode: BatchMode, *batched: Any
+) -> Any:  # the pytree that `function` returns
+    """Apply the function of one cell to every cell of a batch.
+
+    No row sees another: a cell's numbers do not depend on its slot or its neighbours.
+
+    Args:
+        function: Function of the pytrees of one cell.
+        batch_mode: One program for all cells or one cell after the other.
+        *batched: Pytrees with leading axis B.
+
+    Returns:
+        What `function` returns, with leading axis B.
+    """
+    if batch_mode is BatchMode.TOGETHER:
+        return jax.vmap(function)(*batched)
+    return jax.lax.map(lambda row: function(*row), batched)
+
+
+def require_batch(positions: jax.Array) -> None:
+    """Refuse what is not a batch of cells.
+
+    Args:
+        positions: Positions [Å], shape (B, N, 3), floating.
+
+    Raises:
+        DynamicsError: Wrong shape, fewer than two atoms, no cell or not a float.
+    """
+    shape = positions.shape
+    if len(shape) != 3 or shape[2] != 3 or shape[0] < 1 or shape[1] < 2:
+        raise DynamicsError(
+            f"positions have shape {shape}; expected (B, N, 3) with B >= 1 and N >= 2"
+        )
+    if not jnp.issubdtype(positions.dtype, jnp.floating):
+        raise DynamicsError(f"positions have dtype {positions.dtype}; expected a float")
+
+
+def require_positive(values: Mapping[str, float]) -> None:
+    """Refuse numbers that must be positive.
+
+    Args:
+        values: Numbers by name; each must be finite and > 0.
+
+    Raises:
+        DynamicsError: Names the first number that is not.
+    """
+    for name, value in values.items():
+        if not 0 < value < float("inf"):
+            raise DynamicsError(f"{name} is {value}; expected a positive number")
