@@ -1,0 +1,1 @@
+"""Statistical thermodynamics on NumPy arrays: no files, no JAX, eV per cell."""
