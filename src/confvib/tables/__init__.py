@@ -1,0 +1,1 @@
+"""The file contracts: Parquet schemas with units, atomic writes, provenance."""

@@ -1,0 +1,245 @@
+"""The tables of a campaign, one constant each. Energies are eV per cell unless named.
+
+Arrays are flattened in C order: positions and forces (N, 3), cell (3, 3), spectra by
+element (elements, F). docs/data.md says who writes and who reads each table.
+"""
+
+from confvib.tables.schema import (
+    BITS,
+    COUNT,
+    COUNTS,
+    FLAG,
+    REAL,
+    REALS,
+    STATUS,
+    TEXT,
+    TEXTS,
+    Column,
+    TableSchema,
+)
+
+_CONFIG_ID = Column("config_id", TEXT, "set and rank in canonical order; never changes")
+
+CONFIGURATIONS = TableSchema(
+    "configurations",
+    1,
+    (
+        _CONFIG_ID,
+        Column("rank", COUNT, "position in the canonical order of the set"),
+        Column("occupancy", BITS, "packed bits over the ordered sites of the parent"),
+        Column("multiplicity", COUNT, "arrangements that symmetry maps onto this one"),
+        Column("pair_fingerprint", TEXT, "hash of the multiset of ion-ion distances"),
+        Column("pair_representative", FLAG, "is it the first row with its fingerprint"),
+        Column("n_internal_contacts", COUNT, "ion pairs closer than contact_cutoff_A"),
+        *STATUS,
+    ),
+)
+
+LABELS = TableSchema(
+    "labels",
+    1,
+    (
+        _CONFIG_ID,
+        Column("task", TEXT, "relaxation or heating"),
+        Column("frame", COUNT, "ionic step within the trajectory, from 0"),
+        Column("numbers", COUNTS, "atomic numbers (N,)"),
+        Column("cell", REALS, "lattice vectors as rows (3, 3)", "Å"),
+        Column("positions", REALS, "Cartesian positions (N, 3)", "Å"),
+        Column("energy_eV", REAL, "potential energy of the cell", "eV"),
+        Column("forces_eV_per_A", REALS, "forces (N, 3)", "eV/Å"),
+        Column("temperature_K", REAL, "kinetic temperature; null in relaxations", "K"),
+        Column("converged", FLAG, "is the label itself converged (electronic steps)"),
+        Column("level_of_theory", TEXT, "hash of everything that defines the energies"),
+        Column("corrections", TEXT, "what an error handler changed; empty if nothing"),
+        *STATUS,
+    ),
+)
+
+HISTORY = TableSchema(
+    "history",
+    1,
+    (
+        Column("epoch", COUNT, "passes over the training frames so far"),
+        Column("step", COUNT, "optimiser steps so far"),
+        Column("learning_rate", REAL, "of Adam at the end of the epoch"),
+        Column("train_loss", REAL, "eq. 16 averaged over the epoch"),
+        Column("valid_loss", REAL, "eq. 16 on the validation frames"),
+        Column("valid_energy_mae_meV_per_atom", REAL, "mean absolute error", "meV/atom"),
+        Column("valid_force_mae_meV_per_A", REAL, "mean absolute error", "meV/Å"),
+        Column("elapsed_s", REAL, "wall time since training began", "s"),
+        *STATUS,
+    ),
+)
+
+PREDICTIONS = TableSchema(
+    "predictions",
+    1,
+    (
+        _CONFIG_ID,
+        Column("task", TEXT, "label task the frame comes from"),
+        Column("frame", COUNT, "ionic step within its trajectory"),
+        Column("split", TEXT, "train, valid or test"),
+        Column("n_atoms", COUNT, "atoms in the cell"),
+        Column("energy_reference_eV", REAL, "label", "eV"),
+        Column("energy_predicted_eV", REAL, "force field", "eV"),
+        Column("forces_reference_eV_per_A", REALS, "label (N, 3)", "eV/Å"),
+        Column("forces_predicted_eV_per_A", REALS, "force field (N, 3)", "eV/Å"),
+        *STATUS,
+    ),
+)
+
+METRICS = TableSchema(
+    "metrics",
+    1,
+    (
+        Column("model", TEXT, "relax or md"),
+        Column("split", TEXT, "train, valid or test"),
+        Column("n_frames", COUNT, "frames compared"),
+        Column("energy_mae_meV", REAL, "mean absolute error per cell", "meV"),
+        Column("energy_rmse_meV", REAL, "root-mean-square error per cell", "meV"),
+        Column("energy_mae_meV_per_atom", REAL, "mean absolute error", "meV/atom"),
+        Column("energy_rmse_meV_per_atom", REAL, "root-mean-square error", "meV/atom"),
+        Column("force_mae_meV_per_A", REAL, "mean absolute error", "meV/Å"),
+        Column("force_rmse_meV_per_A", REAL, "root-mean-square error", "meV/Å"),
+        Column("force_rms_meV_per_A", REAL, "size of the reference forces", "meV/Å"),
+        *STATUS,
+    ),
+)
+
+RELAXED = TableSchema(
+    "relaxed",
+    1,
+    (
+        _CONFIG_ID,
+        Column("rank", COUNT, "position in the canonical order of the set"),
+        Column("multiplicity", COUNT, "of the configuration"),
+        Column("pair_representative", FLAG, "of the configuration"),
+        Column("n_atoms", COUNT, "atoms in the cell"),
+        Column("numbers", COUNTS, "atomic numbers (N,)"),
+        Column("energy_eV", REAL, "energy of the relaxed cell", "eV"),
+        Column("positions", REALS, "relaxed positions (N, 3)", "Å"),
+        Column("fmax_eV_per_A", REAL, "largest remaining force", "eV/Å"),
+        Column("n_steps", COUNT, "optimiser steps"),
+        Column("displacement_max_A", REAL, "largest move of an atom", "Å"),
+        Column("site_occupancy", BITS, "sites nearest to the ions after relaxation"),
+        Column("n_moved", COUNT, "ions that left their site (split sites count as one)"),
+        *STATUS,
+    ),
+)
+
+HARMONIC = TableSchema(
+    "harmonic",
+    1,
+    (
+        _CONFIG_ID,
+        Column("energy_eV", REAL, "energy of the stationary point", "eV"),
+        Column("displacement_max_A", REAL, "from the relaxed cell to this point", "Å"),
+        Column("n_moved", COUNT, "ions that left the site they had in the relaxed cell"),
+        Column(
+            "residual_force_eV_per_A", REAL, "largest force under the Hessian", "eV/Å"
+        ),
+        Column("frequencies_THz", REALS, "3N-3 modes; imaginary ones negative", "THz"),
+        Column("n_imaginary", COUNT, "modes below the threshold"),
+        Column("n_mode_followings", COUNT, "saddle points left along their mode"),
+        Column("sum_rule_residual", REAL, "relative violation of the acoustic sum rule"),
+        Column("temperatures_K", REALS, "temperatures of the following columns", "K"),
+        Column("F_q_eV", REALS, "quantum harmonic free energy", "eV"),
+        Column("S_q_eV_per_K", REALS, "quantum harmonic entropy", "eV/K"),
+        Column("U_q_eV", REALS, "quantum harmonic internal energy", "eV"),
+        Column("zero_point_energy_eV", REAL, "zero-point energy", "eV"),
+        *STATUS,
+    ),
+)
+
+DYNAMICS = TableSchema(
+    "dynamics",
+    1,
+    (
+        _CONFIG_ID,
+        Column("temperature_K", REAL, "requested temperature", "K"),
+        Column("protocol", TEXT, "thermalised or published_2025"),
+        Column("temperature_measured_K", REAL, "mean kinetic temperature", "K"),
+        Column("potential_mean_eV", REAL, "mean potential energy", "eV"),
+        Column("potential_stderr_eV", REAL, "its standard error, by blocking", "eV"),
+        Column("kinetic_mean_eV", REAL, "mean kinetic energy", "eV"),
+        Column("drift_eV_per_atom_per_ps", REAL, "of the total energy", "eV/atom/ps"),
+        Column("frequency_THz", REALS, "common frequency grid (F,)", "THz"),
+        Column("dos_per_THz", REALS, "phonon density of states (F,)", "1/THz"),
+        Column("elements", TEXTS, "order of dos_by_element_per_THz"),
+        Column("dos_by_element_per_THz", REALS, "its parts (elements, F)", "1/THz"),
+        Column("raw_area", REAL, "area of the spectrum before any normalisation"),
+        Column("zero_frequency_weight", REAL, "modes below the lower frequency bound"),
+        Column("n_hops", COUNT, "ions that end on another site than they started on"),
+        Column("left_basin", FLAG, "did any ion hop"),
+        Column("free_energy_M_eV", REAL, "classical, from U_pot and S_cl", "eV"),
+        Column("entropy_M_eV_per_K", REAL, "classical vibrational entropy", "eV/K"),
+        Column("internal_energy_M_eV", REAL, "U_pot plus kinetic energy", "eV"),
+        Column("free_energy_MQ_eV", REAL, "M with the quantum correction", "eV"),
+        Column("entropy_MQ_eV_per_K", REAL, "M with the quantum correction", "eV/K"),
+        Column("internal_energy_MQ_eV", REAL, "M with the quantum correction", "eV"),
+        Column("free_energy_stderr_eV", REAL, "standard error per cell", "eV"),
+        Column(
+            "published_TS_vib_eV_per_atom",
+            REAL,
+            "the paper's TS_vib, no entropy",
+            "eV/atom",
+        ),
+        *STATUS,
+    ),
+)
+
+THERMODYNAMICS = TableSchema(
+    "thermodynamics",
+    1,
+    (
+        Column("set", TEXT, "configuration set, or 'all' for their union"),
+        Column("convention", TEXT, "canonical or published"),
+        Column("level", TEXT, "conf, conf+harmonic or conf+md"),
+        Column("temperature_K", REAL, "temperature", "K"),
+        Column("log_Z", REAL, "ln Z relative to the lowest (free) energy"),
+        Column("average_eV_per_atom", REAL, "⟨H⟩ (conf) or ⟨F⟩", "eV/atom"),
+        Column("average_stderr_eV_per_atom", REAL, "standard error", "eV/atom"),
+        Column("S_meV_per_atom_K", REAL, "entropy of the convention", "meV/(atom K)"),
+        Column("S_stderr_meV_per_atom_K", REAL, "standard error", "meV/(atom K)"),
+        Column("minus_TS_eV_per_atom", REAL, "-T S", "eV/atom"),
+        Column("G_eV_per_atom", REAL, "average - T S", "eV/atom"),
+        Column("G_stderr_eV_per_atom", REAL, "standard error", "eV/atom"),
+        Column("S_vib_meV_per_atom_K", REAL, "⟨S_vib⟩, canonical only", "meV/(atom K)"),
+        Column("S_total_meV_per_atom_K", REAL, "S + ⟨S_vib⟩", "meV/(atom K)"),
+        Column("U_eV_per_atom", REAL, "internal energy, canonical only", "eV/atom"),
+        Column(
+            "F_shift_eV_per_atom", REAL, "renormalisation of F by vibration", "eV/atom"
+        ),
+        Column("n_configurations", COUNT, "rows the set has under its equivalence"),
+        Column("n_selected", COUNT, "rows that the campaign samples"),
+        Column("n_used", COUNT, "rows that entered"),
+        Column("n_failed", COUNT, "selected rows that did not"),
+        Column("n_left_basin", COUNT, "used rows whose ions left their sites"),
+        Column("coverage_rows", REAL, "n_used / n_selected"),
+        Column("coverage_multiplicity", REAL, "Σg used / Σg of the whole set"),
+        Column("ess", REAL, "effective sample size 1/Σp²"),
+        Column("n99", COUNT, "fewest rows that carry 99 % of the weight"),
+        Column("p_max", REAL, "largest weight of one row"),
+        Column("frozen", FLAG, "too cold for the sample: few rows decide"),
+        Column("noise_gate", TEXT, "passed, refused or not_applicable"),
+        Column("noise_sigma_over_kT", REAL, "median σ_F per cell over k_B T"),
+        *STATUS,
+    ),
+)
+
+CONVERGENCE = TableSchema(
+    "convergence",
+    1,
+    (
+        Column("set", TEXT, "configuration set"),
+        Column("convention", TEXT, "canonical or published"),
+        Column("level", TEXT, "conf, conf+harmonic or conf+md"),
+        Column("temperature_K", REAL, "temperature", "K"),
+        Column("rank", COUNT, "rows included, in order of increasing energy"),
+        Column("energy_eV_per_atom", REAL, "energy of the row added", "eV/atom"),
+        Column("weight", REAL, "multiplicity times sampling weight of the row"),
+        Column("minus_TS_eV_per_atom", REAL, "-T S with the rows so far", "eV/atom"),
+        Column("G_eV_per_atom", REAL, "G with the rows so far", "eV/atom"),
+        *STATUS,
+    ),
+)

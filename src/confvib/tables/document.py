@@ -1,0 +1,80 @@
+"""Print the data contracts as Markdown: ``python -m confvib.tables.document``."""
+
+import sys
+
+from confvib.tables import contracts
+from confvib.tables.schema import TableSchema
+
+_WHERE = {
+    "configurations": (
+        "configurations/{set}",
+        "configuration",
+        "enumerate_configurations",
+    ),
+    "labels": ("labels/{task}/{chunk}", "labelled frame", "label_configurations"),
+    "history": ("models/{model}/history", "epoch", "train_potential"),
+    "predictions": ("models/{model}/predictions", "frame", "evaluate_potential"),
+    "metrics": ("models/{model}/metrics", "split", "evaluate_potential"),
+    "relaxed": ("relaxed/{set}/{chunk}", "configuration", "relax_configurations"),
+    "harmonic": ("harmonic/{set}/{chunk}", "configuration", "compute_normal_modes"),
+    "dynamics": (
+        "dynamics/{set}/{T}K/{chunk}",
+        "configuration and temperature",
+        "sample_dynamics",
+    ),
+    "thermodynamics": (
+        "thermodynamics/{set}",
+        "temperature, level and convention",
+        "reduce_thermodynamics",
+    ),
+    "convergence": (
+        "thermodynamics/convergence/{set}",
+        "configuration added, temperature, level and convention",
+        "reduce_thermodynamics",
+    ),
+}
+
+_HEAD = """\
+# Data contracts
+
+Generated from `confvib.tables.contracts` by `make docs`; do not edit.
+
+Every table is one Parquet file under `results/{campaign}/`, written whole or not at all.
+Energies are eV per cell unless the name says otherwise. Arrays are flattened in C order.
+Field metadata carries unit and meaning; file metadata carries `confvib.schema`,
+`config_hash` (the settings that determine the file), the SHA-256 of every input, the
+fingerprint of the force field, version, commit, host and wall time. A reader refuses a
+file of another schema or of another configuration and names both.
+
+`status` is `ok` or says what keeps a row from being used; `reason` says it in a sentence.
+No stage drops a row: a configuration that fails stays in every later table.
+"""
+
+
+def markdown() -> str:
+    """Return the page: one section per table."""
+    tables = [
+        value for value in vars(contracts).values() if isinstance(value, TableSchema)
+    ]
+    return "\n".join([_HEAD, *(_section(table) for table in tables)])
+
+
+def _section(table: TableSchema) -> str:
+    path, row, rule = _WHERE[table.name]
+    lines = [
+        f"## {table.name}",
+        "",
+        f"`{path}.parquet`, version {table.version}, by `{rule}`; a row per {row}.",
+        "",
+        "| column | type | unit | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{column.name}` | {column.type} | {column.unit} | {column.meaning} |"
+        for column in table.columns
+    ]
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
