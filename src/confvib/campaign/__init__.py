@@ -1,0 +1,1 @@
+"""All that the Snakefile imports: configuration, names, identities; no JAX."""

@@ -1,0 +1,124 @@
+"""The campaign configuration: one closed model, one message per mistake.
+
+``load_campaign`` turns the merged YAML of the workflow into a frozen ``Campaign`` and
+checks it against the crystal, so that a mistake stops the run when the Snakefile is read
+and not after six hours in a queue.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from confvib.campaign.composition import check_counts
+from confvib.campaign.crystal_settings import CrystalSettings, SetSettings
+from confvib.campaign.label_settings import LabelSettings
+from confvib.campaign.mistakes import describe
+from confvib.campaign.model_settings import PotentialsSettings
+from confvib.campaign.section import Name, Section
+from confvib.campaign.stage_settings import (
+    DynamicsSettings,
+    HarmonicSettings,
+    RelaxationSettings,
+    ThermodynamicsSettings,
+)
+from confvib.errors import CampaignError, ConfigError
+
+
+class Campaign(Section):
+    """Everything a campaign is, as one immutable value."""
+
+    campaign: Annotated[Name, Field(description="name; results go to results/<name>")]
+    seed: Annotated[int, Field(ge=0, description="every random choice derives from it")]
+    crystal: CrystalSettings
+    sets: Annotated[dict[Name, SetSettings], Field(min_length=1)]
+    labels: LabelSettings
+    potentials: PotentialsSettings
+    relaxation: RelaxationSettings
+    harmonic: HarmonicSettings
+    dynamics: DynamicsSettings
+    thermodynamics: ThermodynamicsSettings
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        for task in ("relaxation", "heating"):
+            named = getattr(self.labels, task).set
+            if named not in self.sets:
+                message = (
+                    f"labels.{task}.set = {named!r}: expected one of {list(self.sets)}"
+                )
+                raise ValueError(message)
+        engine = self.labels.engine
+        if getattr(self.labels, engine) is None:
+            message = f"labels.engine = {engine!r}: expected a section labels.{engine}"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _reference_potential_is_built_in(self) -> Self:
+        for stage in ("relaxation", "harmonic", "dynamics"):
+            if getattr(self, stage).potential == "reference" and (
+                self.labels.engine != "ionic"
+            ):
+                message = (
+                    f"{stage}.potential = 'reference': expected labels.engine 'ionic', "
+                    f"found {self.labels.engine!r}; only the built-in potential is fast "
+                    "enough to replace the force field"
+                )
+                raise ValueError(message)
+        return self
+
+
+def load_campaign(raw: Mapping[str, Any], root: Path) -> Campaign:
+    """Validate the merged configuration of a run.
+
+    Args:
+        raw: The merged YAML. A key whose value is null is left out, so that an overlay
+            can remove what the file below it says.
+        root: Folder that relative paths start from (where the Snakefile lies).
+
+    Returns:
+        The frozen campaign.
+
+    Raises:
+        ConfigError: One message that names, for every mistake, the key path, the value
+            found and what was expected.
+    """
+    merged = _without_nulls(raw)
+    try:
+        campaign = Campaign.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(describe(error, merged, Campaign)) from None
+    _check_against_crystal(campaign, root)
+    return campaign
+
+
+def _without_nulls(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_nulls(value) if isinstance(value, Mapping) else value
+        for key, value in section.items()
+        if value is not None
+    }
+
+
+def _check_against_crystal(campaign: Campaign, root: Path) -> None:
+    """Stop before anything runs if the CIF cannot host the sets."""
+    from confvib.crystal.parent import read_parent
+
+    crystal = campaign.crystal
+    path = root / crystal.structure
+    if not path.is_file():
+        raise ConfigError(
+            f"crystal.structure = {str(crystal.structure)!r}: no such file "
+            f"(looked for {path}); expected the CIF of the parent crystal"
+        )
+    try:
+        parent = read_parent(
+            path, crystal.site_groups, symprec_A=crystal.symmetry_tolerance_A
+        )
+    except CampaignError as error:
+        raise ConfigError(
+            f"crystal.site_groups = {crystal.site_groups}: {error}"
+        ) from None
+    check_counts(campaign.crystal, campaign.sets, parent)

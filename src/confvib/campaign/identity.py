@@ -1,0 +1,170 @@
+"""Config hashes: the part of the configuration that determines each file.
+
+A hash covers the settings of a stage and the hashes of what it reads, and nothing that
+cannot change a result (batch sizes, chunk counts of complete other sets). Tables carry
+theirs; a stage refuses an input whose hash is not the one its configuration implies.
+"""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from confvib.campaign.config import Campaign
+from confvib.campaign.names import Slice, chunk_slice, label_chunks, set_chunks
+from confvib.campaign.section import Section
+
+ENUMERATION_CONTRACT = 1
+"""Raised when enumeration gives other rows for the same crystal.
+
+Enumeration is upstream of every job, so it is the one stage that is not rerun because
+its code was edited: it checks its own result, and this number says when it changed.
+"""
+
+_NO_EFFECT_ON_RESULTS = {"batch_size", "columns_per_batch"}
+
+
+def digest(*parts: Any) -> str:
+    """Return 16 hexadecimal digits over JSON-like values."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plain(section: Section, *without: str) -> dict[str, Any]:
+    """Return a section as JSON-like values, without keys that are named or harmless."""
+    dropped = _NO_EFFECT_ON_RESULTS.union(without)
+    return section.model_dump(mode="json", exclude=dropped)
+
+
+class Identities:
+    """Config hashes of every file of one campaign."""
+
+    def __init__(self, campaign: Campaign, root: Path) -> None:
+        self._campaign = campaign
+        structure = root / campaign.crystal.structure
+        self._cif_sha = hashlib.sha256(structure.read_bytes()).hexdigest()
+        self.configurations = cache(self._configurations)
+        self.labels = cache(self._labels)
+        self.model = cache(self._model)
+        self.relaxed = cache(self._relaxed)
+
+    def slice_of(self, set_name: str, chunk: str) -> Slice:
+        """Return the slice of a set that a chunk stands for."""
+        settings = self._campaign.sets[set_name]
+        return chunk_slice(settings.sample, settings.chunks, int(chunk))
+
+    def label_slice(self, task: str, chunk: str) -> Slice:
+        """Return the slice of labelled configurations that a chunk stands for."""
+        labels = self._campaign.labels
+        if task == "relaxation":
+            task_settings = labels.relaxation
+            return chunk_slice(
+                task_settings.configurations, task_settings.chunks, int(chunk)
+            )
+        return chunk_slice(
+            labels.heating.trajectories, labels.heating.trajectories, int(chunk)
+        )
+
+    def engine(self) -> dict[str, Any]:
+        """Return the label engine's settings: all that defines its energies."""
+        labels = self._campaign.labels
+        return {
+            "engine": labels.engine,
+            labels.engine: getattr(labels, labels.engine).model_dump(mode="json"),
+        }
+
+    def task(self, task: str) -> dict[str, Any]:
+        """Return what a label task does to each configuration."""
+        section = getattr(self._campaign.labels, task)
+        return plain(section, "configurations", "chunks", "trajectories")
+
+    def harmonic(self, set_name: str, chunk: str) -> str:
+        """Return the hash of a ``harmonic`` chunk."""
+        section = self._campaign.harmonic
+        return digest(
+            self.relaxed(set_name, chunk),
+            plain(section),
+            self.potential(section.potential),
+        )
+
+    def dynamics(self, set_name: str, temperature_K: float, chunk: str) -> str:
+        """Return the hash of a ``dynamics`` chunk."""
+        section = self._campaign.dynamics
+        return digest(
+            self.relaxed(set_name, chunk),
+            plain(section, "temperatures_K"),
+            temperature_K,
+            self._campaign.seed,
+            self.potential(section.potential),
+        )
+
+    def potential(self, name: str) -> str:
+        """Return the hash of what drives a stage: a model, or the reference itself."""
+        return digest(self.engine()) if name == "reference" else self.model(name)
+
+    def thermodynamics(self, set_name: str) -> str:
+        """Return the hash of the thermodynamic tables of one set, or of 'all'."""
+        return digest(
+            plain(self._campaign.thermodynamics), self.reduction_inputs(set_name)
+        )
+
+    def _configurations(self, set_name: str) -> str:
+        crystal = plain(
+            self._campaign.crystal, "structure", "equivalence", "split_site_A"
+        )
+        counts = self._campaign.sets[set_name].counts
+        return digest(ENUMERATION_CONTRACT, self._cif_sha, crystal, counts)
+
+    def _labels(self, task: str, chunk: str) -> str:
+        section = getattr(self._campaign.labels, task)
+        return digest(
+            self.configurations(section.set),
+            self._campaign.crystal.equivalence,
+            self.task(task),
+            self.label_slice(task, chunk),
+            self._campaign.seed,
+            self.engine(),
+        )
+
+    def _model(self, name: str) -> str:
+        settings = getattr(self._campaign.potentials, name)
+        return digest(
+            # The whole section: batch_size is part of what training does.
+            settings.model_dump(mode="json"),
+            self._campaign.seed,
+            [
+                self.labels(task, chunk)
+                for task in settings.labels
+                for chunk in label_chunks(self._campaign, task)
+            ],
+        )
+
+    def _relaxed(self, set_name: str, chunk: str) -> str:
+        section, slice_ = self._campaign.relaxation, self.slice_of(set_name, chunk)
+        seed = None if slice_["of"] == "all" else self._campaign.seed
+        return digest(
+            self.configurations(set_name),
+            self._campaign.crystal.equivalence,
+            self._campaign.crystal.split_site_A,
+            slice_,
+            seed,
+            plain(section),
+            self.potential(section.potential),
+        )
+
+    def reduction_inputs(self, set_name: str) -> dict[str, list[str]]:
+        """Return the hashes of all tables a reduction reads, in its order."""
+        campaign = self._campaign
+        names = list(campaign.sets) if set_name == "all" else [set_name]
+        chunks = [(name, chunk) for name in names for chunk in set_chunks(campaign, name)]
+        return {
+            "configurations": [self.configurations(name) for name in names],
+            "relaxed": [self.relaxed(*chunk) for chunk in chunks],
+            "harmonic": [self.harmonic(*chunk) for chunk in chunks],
+            "dynamics": [
+                self.dynamics(name, temperature_K, chunk)
+                for temperature_K in campaign.dynamics.temperatures_K
+                for name, chunk in chunks
+            ],
+        }

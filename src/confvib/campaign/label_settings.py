@@ -1,0 +1,97 @@
+"""Section ``labels``: which reference energies and forces are computed, and how."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from confvib.campaign.section import Count, Name, Positive, Section, Temperature
+
+
+class RelaxationLabels(Section):
+    """Perturb configurations, relax them at the reference level, keep all frames."""
+
+    set: Annotated[Name, Field(description="set the configurations come from")]
+    configurations: Annotated[
+        Count | Literal["all"], Field(description="how many of the set are labelled")
+    ]
+    chunks: Annotated[Count, Field(description="jobs that share them")]
+    perturbation_A: Annotated[
+        Positive, Field(description="length of the random displacement of each atom, Å")
+    ]
+    fmax_eV_per_A: Annotated[
+        Positive, Field(description="largest force at which a relaxation ends, eV/Å")
+    ]
+    max_steps: Annotated[Count, Field(description="ionic steps before giving up")]
+
+
+class HeatingLabels(Section):
+    """Heat configurations linearly by velocity scaling, keep all frames."""
+
+    set: Annotated[Name, Field(description="set the configurations come from")]
+    trajectories: Annotated[
+        Count, Field(description="configurations heated, one job each")
+    ]
+    start_K: Annotated[Temperature, Field(description="temperature of the first step, K")]
+    end_K: Annotated[Temperature, Field(description="temperature of the last step, K")]
+    n_steps: Annotated[Count, Field(description="molecular-dynamics steps")]
+    timestep_fs: Annotated[Positive, Field(le=10, description="time step, fs")]
+
+
+class IonicSettings(Section):
+    """The built-in Du/Teter partial-charge potential (docs/formulation.md)."""
+
+    cutoff_A: Annotated[
+        Positive, Field(description="end of the pair terms and of Ewald's real sum, Å")
+    ] = 6.0
+    switch_width_A: Annotated[
+        Positive, Field(description="pair terms fade out over this range below it, Å")
+    ] = 1.0
+    ewald_tolerance: Annotated[
+        float,
+        Field(gt=0, le=1e-3, description="relative size of the Ewald terms left out"),
+    ] = 1e-8
+
+
+class AseSettings(Section):
+    """Any ASE calculator."""
+
+    calculator: Annotated[
+        str, Field(description="dotted path, e.g. ase.calculators.emt.EMT")
+    ]
+    kwargs: Annotated[
+        dict[str, Any], Field(description="arguments of the calculator")
+    ] = Field(default_factory=dict)
+
+
+class VaspSettings(Section):
+    """VASP, run by custodian."""
+
+    command: Annotated[
+        str, Field(description="how the job starts VASP, e.g. 'srun vasp_gam'")
+    ]
+    incar: Annotated[
+        dict[str, str | int | float | bool], Field(description="INCAR keys of every run")
+    ]
+    ediffg: Annotated[
+        float, Field(description="EDIFFG of relaxations: > 0 eV, < 0 largest force eV/Å")
+    ]
+    potcar_functional: Annotated[
+        str, Field(description="POTCAR set, as pymatgen names it")
+    ]
+    potcar_symbols: Annotated[dict[str, str], Field(description="element: POTCAR symbol")]
+    kpoints: Annotated[
+        tuple[Count, Count, Count], Field(description="Γ-centred k-point mesh")
+    ]
+
+
+class LabelSettings(Section):
+    """Reference data for training: engine and tasks."""
+
+    engine: Annotated[
+        Literal["vasp", "ase", "ionic"], Field(description="what computes the labels")
+    ]
+    relaxation: RelaxationLabels
+    heating: HeatingLabels
+    ionic: IonicSettings = Field(default_factory=IonicSettings)
+    ase: AseSettings | None = None
+    vasp: VaspSettings | None = None

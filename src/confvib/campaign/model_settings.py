@@ -1,0 +1,69 @@
+"""Section ``potentials``: the SO3krates force fields and their training."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from confvib.campaign.section import Count, Positive, Section
+
+
+class TrainingSettings(Section):
+    """Loss, optimiser and data of one force field (paper §5.2, eq. 16)."""
+
+    n_train: Annotated[Count, Field(description="frames trained on")]
+    n_valid: Annotated[Count, Field(description="frames that decide when to stop")]
+    n_test: Annotated[Count, Field(description="frames kept for the reported errors")]
+    max_epochs: Annotated[Count, Field(description="passes over the training frames")]
+    patience_epochs: Annotated[
+        Count,
+        Field(description="epochs without a better validation loss before stopping"),
+    ]
+    batch_size: Annotated[Count, Field(description="frames per optimiser step")]
+    learning_rate: Annotated[Positive, Field(lt=1, description="initial rate of Adam")]
+    decay_factor: Annotated[
+        float, Field(gt=0, le=1, description="learning rate falls by this factor …")
+    ]
+    decay_steps: Annotated[Count, Field(description="… every so many optimiser steps")]
+    clip_norm: Annotated[
+        Positive, Field(description="gradients longer than this are shortened to it")
+    ]
+    force_weight: Annotated[
+        float,
+        Field(gt=0, lt=1, description="β of eq. 16: weight of forces, rest on energy"),
+    ]
+
+
+class PotentialSettings(Section):
+    """Architecture of one SO3krates force field and the labels it learns from."""
+
+    labels: Annotated[
+        tuple[Literal["relaxation", "heating"], ...],
+        Field(min_length=1, description="label tasks that supply its frames"),
+    ]
+    layers: Annotated[Count, Field(description="T, Euclidean transformer blocks")]
+    features: Annotated[Count, Field(description="F, width of the atomic features")]
+    heads: Annotated[Count, Field(description="h, attention heads; must divide features")]
+    degrees: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=3)], ...],
+        Field(min_length=1, description="degrees l of the spherical harmonics"),
+    ]
+    cutoff_A: Annotated[Positive, Field(description="r_cut, Å")]
+    radial_functions: Annotated[Count, Field(description="K, radial basis functions")]
+    training: TrainingSettings
+
+    @model_validator(mode="after")
+    def _heads_divide_features(self) -> Self:
+        for name, parts in (("heads", self.heads), ("degrees", len(self.degrees))):
+            if self.features % parts:
+                message = f"features = {self.features} is not divisible by " + (
+                    f"heads = {parts}" if name == "heads" else f"{parts} degrees"
+                )
+                raise ValueError(message)
+        return self
+
+
+class PotentialsSettings(Section):
+    """The two force fields of the paper: one to relax, one for molecular dynamics."""
+
+    relax: PotentialSettings
+    md: PotentialSettings
