@@ -82,4 +82,5 @@ def draw_convergence(
             markersize=2,
             label=f"−TS, {temperature_K:g} K",
         )
-    axes.set_ylim(top=0)
+    # From zero, with room below: a curve that is flat must not lie on the frame.
+    axes.set_ylim(bottom=1.15 * min(axes.dataLim.y0, -1e-9), top=0)

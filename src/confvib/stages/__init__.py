@@ -1,0 +1,1 @@
+"""One function per rule: read tables, call the library, write tables."""

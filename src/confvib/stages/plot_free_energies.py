@@ -1,0 +1,25 @@
+"""Stage ``plot_free_energies``: distribution of energies and convergence of -TS."""
+
+from confvib.figures.distribution import (
+    energy_distribution_figure,
+    free_energy_distribution_figure,
+)
+from confvib.figures.style import save
+from confvib.tables.contracts import CONVERGENCE
+from confvib.tables.parquet import read_table
+
+
+def plot_free_energies(convergence: str, output: str, level: str) -> None:
+    """Draw one level of one set in both conventions (the paper's Figs. 5, 7 and 8).
+
+    Args:
+        convergence: The ``convergence`` table of the set.
+        output: The figure.
+        level: ``conf``, ``conf+harmonic`` or ``conf+md``.
+    """
+    curves = read_table(convergence, CONVERGENCE).to_pandas()
+    if level == "conf":
+        figure = energy_distribution_figure(curves)
+    else:
+        figure = free_energy_distribution_figure(curves, level)
+    save(figure, output)

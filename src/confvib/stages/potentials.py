@@ -1,0 +1,84 @@
+"""The energy that drives a stage: a trained force field or the reference itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from confvib.dynamics.state import EnergyFn
+from confvib.errors import ModelError
+from confvib.forcefield.checkpoint import fingerprint, load_model
+from confvib.forcefield.model import TrainedModel
+from confvib.forcefield.neighbors import neighbor_capacity
+from confvib.forcefield.potential import so3krates_energy_fn, without_table
+from confvib.reference.ionic import IonicSettings, ionic_energy_fn
+
+CAPACITY_MARGIN = 12
+"""Neighbour slots beyond the fullest atom of the start cells: room for motion."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What supplies energies: a model file with the hash it must carry, or an engine."""
+
+    model_path: str | None
+    expected_hash: str
+    engine: Mapping[str, Any]
+
+    def load(self) -> "TrainedModel | None":
+        """Return the force field; None when the reference drives the stage.
+
+        Raises:
+            ModelError: The file was made from another configuration.
+        """
+        if self.model_path is None:
+            return None
+        return load_checked(self.model_path, self.expected_hash)
+
+
+def load_checked(path: str, expected_hash: str) -> TrainedModel:
+    """Load a force field that was made from this campaign's configuration.
+
+    Raises:
+        ModelError: It is damaged or was made from another configuration.
+    """
+    model = load_model(path)
+    if model.config_hash != expected_hash:
+        raise ModelError(
+            f"{path}: made from configuration {model.config_hash!r}, but this campaign's "
+            f"configuration is {expected_hash!r}; delete it and run again"
+        )
+    return model
+
+
+def bind(
+    drive: Drive,
+    numbers: NDArray[np.int64],
+    cell: NDArray[np.float64],
+    starts: NDArray[np.float64],
+    precision: str,
+) -> tuple[EnergyFn, str]:
+    """Return the energy of a cell as a function of positions, and its fingerprint.
+
+    Args:
+        drive: What supplies energies.
+        numbers: Atomic numbers (N,).
+        cell: Lattice vectors as rows (3, 3) [Å].
+        starts: Start positions (B, N, 3) [Å], from which neighbour slots are counted.
+        precision: ``float32`` or ``float64``.
+    """
+    model = drive.load()
+    if model is None:
+        settings = IonicSettings(**drive.engine["ionic"])
+        energy = ionic_energy_fn(numbers, cell, settings=settings)
+        return without_table(energy), drive.expected_hash
+    capacity = neighbor_capacity(
+        starts, cell=cell, cutoff_A=model.settings.cutoff_A, margin=CAPACITY_MARGIN
+    )
+    function = so3krates_energy_fn(
+        model, numbers, cell, capacity=capacity, dtype=jnp.dtype(precision)
+    )
+    return function, fingerprint(model)

@@ -1,0 +1,48 @@
+"""Which rows of a set a chunk works on, and the crystal they live in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from confvib.crystal.parent import ParentCrystal, read_parent
+from confvib.crystal.sampling import campaign_order, chunk_bounds
+
+
+def parent_of(structure: str, crystal: Mapping[str, Any]) -> ParentCrystal:
+    """Read the parent crystal as the ``crystal`` section describes it."""
+    return read_parent(
+        structure,
+        crystal["site_groups"],
+        symprec_A=crystal["symmetry_tolerance_A"],
+    )
+
+
+def eligible_rows(configurations: pa.Table, equivalence: str) -> NDArray[np.intp]:
+    """Return the ranks that count as distinct under the campaign's equivalence."""
+    if equivalence == "pair_distances":
+        return np.flatnonzero(configurations["pair_representative"].to_numpy())
+    return np.arange(configurations.num_rows)
+
+
+def select_rows(
+    configurations: pa.Table, equivalence: str, slice_: Mapping[str, Any], seed: int
+) -> list[dict[str, Any]]:
+    """Return the rows of ``configurations`` that a slice stands for, in its order.
+
+    Args:
+        configurations: The whole table of a set.
+        equivalence: ``symmetry`` or ``pair_distances``.
+        slice_: What ``confvib.campaign.names.chunk_slice`` returned.
+        seed: Campaign seed; a sample is the beginning of a seeded permutation.
+    """
+    eligible = eligible_rows(configurations, equivalence)
+    if slice_["of"] == "all":
+        start, stop = chunk_bounds(len(eligible), slice_["n_chunks"], slice_["chunk"])
+        ranks = eligible[start:stop]
+    else:
+        order = campaign_order(len(eligible), slice_["stop"], seed)
+        ranks = eligible[order[slice_["start"] :]]
+    return configurations.take(pa.array(ranks)).to_pylist()

@@ -1,0 +1,48 @@
+"""What a reader must know before quoting a thermodynamic row, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from confvib.stages.population import Level
+
+
+def verdict(row: Mapping[str, Any], level: Level, min_coverage: float) -> dict[str, Any]:
+    """Return ``status`` and ``reason``: every objection, the gravest as the status.
+
+    Args:
+        row: The thermodynamic row with coverage and noise filled in.
+        level: The level it was made from.
+        min_coverage: Share of selected rows below which a table is incomplete.
+    """
+    objections = {
+        "incomplete": (
+            row["coverage_rows"] < min_coverage,
+            (
+                f"{row['n_used']} of {row['n_selected']} selected configurations "
+                f"entered, below min_coverage {min_coverage:g}: {failures(level)}"
+            ),
+        ),
+        "noise_gate": (
+            row["noise_gate"] == "refused",
+            (
+                "statistical errors of the runs exceed k_B T / 2 per cell: these "
+                "Boltzmann weights are mostly noise; quote conf+harmonic"
+            ),
+        ),
+        "left_basin": (
+            row["n_left_basin"] > 0,
+            (
+                f"in {row['n_left_basin']} of {row['n_used']} configurations ions left "
+                "their sites: these energies are not those of the arrangement they "
+                "count for"
+            ),
+        ),
+    }
+    found = {name: text for name, (applies, text) in objections.items() if applies}
+    return {"status": next(iter(found), "ok"), "reason": "; ".join(found.values())}
+
+
+def failures(level: Level) -> str:
+    """Return the selected rows without a number, counted by status."""
+    parts = [f"{count} {status}" for status, count in sorted(level.failures.items())]
+    return ", ".join(parts) or "none failed"

@@ -1,0 +1,142 @@
+"""One molecular-dynamics run to the vibrational columns of the ``dynamics`` table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+
+from confvib.thermo.molecular import MdFreeEnergy, md_free_energy
+from confvib.thermo.published import published_2025_TS_vib
+from confvib.thermo.spectrum import Spectrum, vibrational_spectrum
+from confvib.thermo.uncertainty import block_standard_error
+
+
+@dataclass(frozen=True)
+class Run:
+    """The production segment of one cell.
+
+    Attributes:
+        velocities: [Å/fs], shape ``(S, N, 3)``.
+        potential_eV: Per cell, shape ``(S,)``.
+        kinetic_eV: Per cell, shape ``(S,)``.
+        spacing_fs: Time between samples.
+        numbers: Atomic numbers, shape ``(N,)``.
+        masses_amu: Masses, shape ``(N,)``.
+        temperature_measured_K: Mean kinetic temperature of the segment.
+    """
+
+    velocities: NDArray[np.float32]
+    potential_eV: NDArray[np.float64]
+    kinetic_eV: NDArray[np.float64]
+    spacing_fs: float
+    numbers: NDArray[np.int64]
+    masses_amu: NDArray[np.float64]
+    temperature_measured_K: float
+
+    def parts(self, n_parts: int) -> list["Run"]:
+        """Return consecutive parts of equal length, each with its own temperature."""
+        length = len(self.potential_eV) // n_parts
+        parts = []
+        for first in range(0, length * n_parts, length):
+            rows = slice(first, first + length)
+            kinetic = self.kinetic_eV[rows]
+            parts.append(
+                replace(
+                    self,
+                    velocities=self.velocities[rows],
+                    potential_eV=self.potential_eV[rows],
+                    kinetic_eV=kinetic,
+                    temperature_measured_K=self.temperature_measured_K
+                    * float(kinetic.mean() / self.kinetic_eV.mean()),
+                )
+            )
+        return parts
+
+
+def analysed(
+    run: Run, temperature_K: float, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the columns that a run yields: averages, spectrum, free energies, errors.
+
+    Args:
+        run: The production segment.
+        temperature_K: Temperature that the free energies are stated at. A run of the
+            published protocol is stated at its own, which is about half of it.
+        settings: The ``dynamics`` section.
+
+    Raises:
+        ThermodynamicsError: The spectrum violates a sum rule or the run is too short.
+    """
+    stated_K = (
+        run.temperature_measured_K
+        if settings["protocol"] == "published_2025"
+        else temperature_K
+    )
+    spectrum = _spectrum(run, settings["spectrum"])
+    free_energy = _free_energy(run, spectrum, stated_K)
+    potential = block_standard_error(run.potential_eV)
+    by_element = spectrum.dos_by_element_per_THz
+    return {
+        "potential_mean_eV": potential.mean,
+        "potential_stderr_eV": potential.standard_error,
+        "kinetic_mean_eV": float(run.kinetic_eV.mean()),
+        "frequency_THz": spectrum.frequency_THz.tolist(),
+        "dos_per_THz": spectrum.dos_per_THz.tolist(),
+        "elements": [chemical_symbols[number] for number in by_element],
+        "dos_by_element_per_THz": np.concatenate(list(by_element.values())).tolist(),
+        "raw_area": spectrum.raw_area,
+        "zero_frequency_weight": spectrum.zero_frequency_weight,
+        "free_energy_M_eV": free_energy.classical.free_energy_eV,
+        "entropy_M_eV_per_K": free_energy.classical.entropy_eV_per_K,
+        "internal_energy_M_eV": free_energy.classical.internal_energy_eV,
+        "free_energy_MQ_eV": free_energy.quantum.free_energy_eV,
+        "entropy_MQ_eV_per_K": free_energy.quantum.entropy_eV_per_K,
+        "internal_energy_MQ_eV": free_energy.quantum.internal_energy_eV,
+        "free_energy_stderr_eV": _standard_error(run, stated_K, settings["spectrum"]),
+        "published_TS_vib_eV_per_atom": published_2025_TS_vib(
+            run.velocities, timestep_fs=run.spacing_fs, temperature_K=temperature_K
+        ),
+    }
+
+
+def _spectrum(run: Run, settings: Mapping[str, Any]) -> Spectrum:
+    step = settings["bin_THz"]
+    grid = step * np.arange(1, round(settings["max_frequency_THz"] / step) + 1)
+    return vibrational_spectrum(
+        run.velocities,
+        run.masses_amu,
+        run.numbers,
+        sample_fs=run.spacing_fs,
+        temperature_K=run.temperature_measured_K,
+        frequency_grid_THz=grid,
+        resolution_THz=settings["resolution_THz"],
+    )
+
+
+def _free_energy(run: Run, spectrum: Spectrum, temperature_K: float) -> MdFreeEnergy:
+    return md_free_energy(
+        float(run.potential_eV.mean()), spectrum, temperature_K, n_atoms=len(run.numbers)
+    )
+
+
+def _standard_error(run: Run, temperature_K: float, settings: Mapping[str, Any]) -> float:
+    """Return the standard error of F from the spread over parts of the run, eV per cell.
+
+    Parts of one NVE run share its total energy, so this is a lower bound; it is what a
+    single run can say about itself.
+    """
+    n_parts = settings["blocks"]
+    parts = run.parts(n_parts)
+    duration_ps = len(parts[0].potential_eV) * run.spacing_fs * 1e-3
+    # A part resolves less than the whole; the same coarser shape is used for every part.
+    finest_THz = 1.001 / (np.pi * duration_ps)
+    resolution = max(settings["resolution_THz"], finest_THz)
+    coarse = {**settings, "resolution_THz": float(resolution)}
+    free_energies = [
+        _free_energy(part, _spectrum(part, coarse), temperature_K).quantum.free_energy_eV
+        for part in parts
+    ]
+    return float(np.std(free_energies, ddof=1) / np.sqrt(n_parts))
