@@ -1,0 +1,111 @@
+# Validated configuration, names and hashes that the other rule files use.
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from confvib.campaign.config import load_campaign
+from confvib.campaign.fingerprint import code_fingerprint
+from confvib.campaign.identity import Identities, plain
+from confvib.campaign.library_path import expose_library
+from confvib.campaign.names import label_chunks, set_chunks
+from confvib.errors import ConfigError
+
+ROOT = Path(workflow.basedir)
+
+try:
+    CFG = load_campaign(config, ROOT)
+except ConfigError as mistake:
+    # One message, no traceback: the mistake is in the configuration, not in the code.
+    raise WorkflowError(str(mistake)) from None
+
+ID = Identities(CFG, ROOT)
+RESULTS = f"results/{CFG.campaign}"
+LOGS = f"{RESULTS}/logs"
+TIMES = f"{RESULTS}/times"
+SETS = list(CFG.sets)
+MODELS = ["relax", "md"]
+TASKS = ["relaxation", "heating"]
+LEVELS = ["conf", "conf+harmonic", "conf+md"]
+
+# Jobs that run in a conda environment or on another node find the library here.
+expose_library(ROOT / "src")
+
+
+wildcard_constraints:
+    set="|".join([*SETS, "all"]),
+    chunk="[0-9]{4}",
+    model="|".join(MODELS),
+    task="|".join(TASKS),
+    temperature="[0-9.]+",
+    level="|".join(level.replace("+", "[+]") for level in LEVELS),
+
+
+def code(stage):
+    """Fingerprint of all library code that a stage runs."""
+    return code_fingerprint(f"confvib.stages.{stage}")
+
+
+def temperature_name(temperature_K):
+    """300.0 -> '300': what stands in a path."""
+    return f"{temperature_K:g}"
+
+
+def chunks_of(set_name):
+    """(set, chunk) pairs of one set, or of every set for 'all'."""
+    names = SETS if set_name == "all" else [set_name]
+    return [(name, chunk) for name in names for chunk in set_chunks(CFG, name)]
+
+
+def model_of(stage):
+    """The checkpoint that drives a stage; nothing if the reference itself does."""
+    potential = getattr(CFG, stage).potential
+    return (
+        []
+        if potential == "reference"
+        else f"{RESULTS}/models/{potential}/model.msgpack"
+    )
+
+
+def chunk_files(kind):
+    """Input function: the files of one kind of all chunks of wildcards.set."""
+    return lambda wildcards: [
+        f"{RESULTS}/{kind}/{name}/{chunk}.parquet"
+        for name, chunk in chunks_of(wildcards.set)
+    ]
+
+
+def dynamics_files(wildcards):
+    """The dynamics chunks of wildcards.set at every temperature."""
+    return [
+        f"{RESULTS}/dynamics/{name}/{temperature_name(t)}K/{chunk}.parquet"
+        for t in CFG.dynamics.temperatures_K
+        for name, chunk in chunks_of(wildcards.set)
+    ]
+
+
+def training_labels(wildcards):
+    """Every label file that a force field learns from."""
+    return [
+        f"{RESULTS}/labels/{task}/{chunk}.parquet"
+        for task in getattr(CFG.potentials, wildcards.model).labels
+        for chunk in label_chunks(CFG, task)
+    ]
+
+
+def training_hashes(wildcards):
+    """The hashes that those files must carry, in the same order."""
+    return [
+        ID.labels(task, chunk)
+        for task in getattr(CFG.potentials, wildcards.model).labels
+        for chunk in label_chunks(CFG, task)
+    ]
+
+
+def minutes(base):
+    """Runtime resource: more on every attempt."""
+    return lambda wildcards, attempt: base * attempt
+
+
+def megabytes(base):
+    """Memory resource: more on every attempt."""
+    return lambda wildcards, attempt: base * attempt

@@ -1,0 +1,20 @@
+"""Rule ``evaluate_potential``: a force field's errors on frames it was not trained on."""
+
+from typing import TYPE_CHECKING
+
+from confvib.stages.evaluate_potential import evaluate_potential
+from confvib.stages.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake.log[0], f"evaluate {snakemake.wildcards.model}") as progress:
+    evaluate_potential(
+        labels=list(snakemake.input.labels),
+        model=snakemake.input.model,
+        metrics=snakemake.output.metrics,
+        predictions=snakemake.output.predictions,
+        role=snakemake.wildcards.model,
+        params=dict(snakemake.params),
+        progress=progress,
+    )

@@ -1,0 +1,19 @@
+"""Rule ``train_potential``: labels to one SO3krates force field."""
+
+from typing import TYPE_CHECKING
+
+from confvib.stages.job import job
+from confvib.stages.train_potential import train_potential
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake.log[0], f"train {snakemake.wildcards.model}") as progress:
+    train_potential(
+        labels=list(snakemake.input.labels),
+        model=snakemake.output.model,
+        history=snakemake.output.history,
+        role=snakemake.wildcards.model,
+        params=dict(snakemake.params),
+        progress=progress,
+    )
