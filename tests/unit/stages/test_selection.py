@@ -32,7 +32,7 @@ def test_chunks_of_a_complete_set_tile_it_in_order():
 def test_a_larger_sample_in_more_chunks_keeps_the_old_ones(equivalence):
     small, large = ranks(6, 3, equivalence), ranks(10, 5, equivalence)
     assert large[:3] == small
-    assert len(set(list(chain.from_iterable(large)))) == 10
+    assert len(set(chain.from_iterable(large))) == 10
 
 
 def test_pair_distances_select_representatives_only():

@@ -1,0 +1,167 @@
+"""A small campaign of another material, from CIF to report: run, change, kill, resume."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from confvib.tables.contracts import DYNAMICS, HARMONIC, RELAXED, THERMODYNAMICS
+from confvib.tables.parquet import file_metadata, read_table
+
+pytestmark = pytest.mark.slow
+
+REDUCTION = {
+    "reduce_thermodynamics": 1,
+    "plot_free_energies": 3,
+    "render_gibbs_table": 1,
+    "all": 1,
+}
+MD_MODEL = {"train_potential": 1, "evaluate_potential": 1, "plot_parity": 1}
+CHANGES = {
+    "reduction alone": (
+        {"thermodynamics": {"bootstrap_samples": 30}},
+        REDUCTION,
+    ),
+    "one more MD temperature": (
+        {"dynamics": {"temperatures_K": [300, 600]}},
+        REDUCTION | {"sample_dynamics": 2, "plot_pdos": 1},
+    ),
+    "Hessians": (
+        {"harmonic": {"fmax_eV_per_A": 5e-4}},
+        REDUCTION | {"compute_normal_modes": 2, "plot_pdos": 1},
+    ),
+    "relaxation": (
+        {"relaxation": {"fmax_eV_per_A": 0.05}},
+        REDUCTION
+        | {
+            "relax_configurations": 2,
+            "compute_normal_modes": 2,
+            "sample_dynamics": 2,
+            "plot_pdos": 1,
+        },
+    ),
+    "training of the MD force field": (
+        {"potentials": {"md": {"training": {"max_epochs": 4}}}},
+        MD_MODEL | {"plot_history": 1, "all": 1},
+    ),
+    "heating labels": (
+        {"labels": {"heating": {"n_steps": 70}}},
+        MD_MODEL | {"label_configurations": 1, "plot_history": 1, "all": 1},
+    ),
+    "a larger sample": (
+        {"sets": {"6_8": {"sample": 3, "chunks": 3}}},
+        REDUCTION
+        | {
+            "relax_configurations": 1,
+            "compute_normal_modes": 1,
+            "sample_dynamics": 1,
+            "plot_pdos": 1,
+        },
+    ),
+    "batch sizes": (
+        {"relaxation": {"batch_size": 1}, "dynamics": {"batch_size": 1}},
+        {},
+    ),
+}
+
+
+def tables(workflow, kind, schema):
+    paths = sorted((workflow.folder / "results/toy" / kind).rglob("*.parquet"))
+    return [read_table(path, schema) for path in paths]
+
+
+def test_every_stage_delivers(toy):
+    assert all(table.num_rows for table in tables(toy, "relaxed", RELAXED))
+    for table in tables(toy, "harmonic", HARMONIC):
+        assert table["status"].to_pylist() == ["ok"]
+        assert max(table["sum_rule_residual"].to_pylist()) < 1e-10
+    for table in tables(toy, "dynamics", DYNAMICS):
+        assert table["status"].to_pylist() == ["ok"]
+        # 3N - 3 modes, and energy conservation over the run.
+        assert table["raw_area"].to_pylist() == pytest.approx([27.0], rel=2e-2)
+        assert abs(table["drift_eV_per_atom_per_ps"].to_pylist()[0]) < 1e-3
+
+
+def test_thermodynamics_is_complete_and_says_where_it_comes_from(toy):
+    path = toy.folder / "results/toy/thermodynamics/6_8.parquet"
+    table = read_table(path, THERMODYNAMICS)
+    found = {
+        tuple(row.values())
+        for row in table.select(["convention", "level", "temperature_K"]).to_pylist()
+    }
+    levels = [("conf", 300), ("conf", 900), ("conf+harmonic", 300)]
+    levels += [("conf+harmonic", 900), ("conf+md", 300)]
+    assert found == {
+        (convention, *level)
+        for convention in ("canonical", "published")
+        for level in levels
+    }
+    assert pc.all(pc.is_finite(table["G_eV_per_atom"])).as_py()
+    metadata = file_metadata(table)
+    assert metadata["schema"] == THERMODYNAMICS.tag
+    assert len(metadata["config_hash"]) == 16
+    assert "dynamics/6_8/300K/0001.parquet" in metadata["inputs"]
+
+
+def test_a_second_run_has_nothing_to_do(toy):
+    assert toy.plan() == {}
+
+
+@pytest.mark.parametrize(("changes", "stale"), CHANGES.values(), ids=CHANGES)
+def test_a_change_reruns_exactly_what_depends_on_it(toy, changes, stale):
+    assert toy.plan(changes) == stale
+
+
+def test_touching_an_input_reruns_nothing(toy):
+    path = toy.folder / "results/toy/configurations/6_8.parquet"
+    before = path.stat()
+    try:
+        path.touch()
+        assert toy.plan() == {}
+    finally:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_the_report_holds_figures_and_table(toy):
+    toy.run("--report", "report.html")
+    text = (toy.folder / "report.html").read_text()
+    for name in (
+        "parity_relax.svg",
+        "energies_6_8_conf.svg",
+        "pdos_6_8.svg",
+        "table.html",
+    ):
+        assert name in text
+
+
+def test_a_killed_campaign_resumes_to_the_same_numbers(workflow, toy, tmp_path):
+    again = workflow(tmp_path)
+    running = subprocess.Popen(
+        again.command("--cores", "2"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    relaxed = tmp_path / "results/toy/relaxed/6_8/0000.parquet"
+    while not relaxed.exists():
+        assert running.poll() is None, "ended before it was killed"
+        time.sleep(0.2)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    again.run("--unlock")
+    again.run("--cores", "2")
+    for kind in ("configurations", "relaxed", "harmonic", "dynamics"):
+        for path in sorted((toy.folder / "results/toy" / kind).rglob("*.parquet")):
+            twin = tmp_path / path.relative_to(toy.folder)
+            assert read_columns(twin) == read_columns(path), path
+    path = "results/toy/thermodynamics/6_8.parquet"
+    assert read_columns(tmp_path / path) == read_columns(toy.folder / path)
+
+
+def read_columns(path):
+    # Text, because NaN must equal NaN; provenance (host, time) differs and is metadata.
+    return str(pq.read_table(path).to_pylist())

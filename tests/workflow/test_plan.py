@@ -1,0 +1,62 @@
+"""The production campaign as a plan: no job runs here."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PRODUCTION = {
+    "all": 1,
+    "compute_normal_modes": 376,
+    "enumerate_configurations": 2,
+    "evaluate_potential": 2,
+    "label_configurations": 129,
+    "plot_free_energies": 6,
+    "plot_history": 2,
+    "plot_parity": 2,
+    "plot_pdos": 2,
+    "reduce_thermodynamics": 3,
+    "relax_configurations": 376,
+    "render_gibbs_table": 1,
+    "sample_dynamics": 752,
+    "train_potential": 2,
+}
+
+
+def test_the_default_campaign_is_planned_whole(workflow, tmp_path):
+    assert workflow(tmp_path, overlay=None).plan() == PRODUCTION
+
+
+def test_the_slurm_profile_plans_the_same(workflow, tmp_path):
+    slurm = workflow(tmp_path, overlay=None, profile=ROOT / "profiles/slurm")
+    assert slurm.plan() == PRODUCTION
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dynamics": {"timestep_ps": 1}}, "dynamics.timestep_ps = 1: unknown key"),
+        ({"sets": {"11_45": {"chunks": 0}}}, "sets.11_45.chunks = 0: Input should be"),
+        (
+            {"crystal": {"structure": "no.cif"}},
+            "crystal.structure = 'no.cif': no such file",
+        ),
+        (
+            {"sets": {"11_45": {"counts": {"24d": 11, "96h": 46}}}},
+            "57 Li in the cell; crystal.formula = 'Li7La3Zr2O12' needs 56",
+        ),
+    ],
+)
+def test_a_mistake_stops_the_run_with_one_message(workflow, tmp_path, changes, message):
+    answer = workflow(tmp_path, overlay=None).run("-n", changes=changes, check=False)
+    output = answer.stdout + answer.stderr
+    assert answer.returncode == 1
+    assert output.count(message) == 1
+    assert "Traceback" not in output
+    assert "Building DAG" not in output
+
+
+def test_the_workflow_lints(workflow, tmp_path):
+    answer = workflow(tmp_path, overlay=None).run("--lint")
+    assert "Congratulations" in answer.stdout + answer.stderr
