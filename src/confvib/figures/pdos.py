@@ -96,7 +96,7 @@ def _panel(axes: Axes, group: pd.DataFrame, columns: list[str]) -> float:
         _draw_mean(axes, spectra.energy_meV, pair, colour, element, len(used.rows))
     _draw_mean(axes, spectra.energy_meV, spectra.total, BLACK, "total", len(used.rows))
     mean = spectra.total[0]
-    return float(spectra.energy_meV[mean > 2e-3 * mean.max()].max(initial=0.0))
+    return float(spectra.energy_meV[mean > 1e-2 * mean.max()].max(initial=0.0))
 
 
 def _title(group: pd.DataFrame, used: UsableRows) -> str:

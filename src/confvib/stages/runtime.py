@@ -1,6 +1,7 @@
 """How JAX runs in a job: precision, compilation cache."""
 
 import os
+import socket
 from pathlib import Path
 
 import jax
@@ -14,7 +15,9 @@ def configure_jax() -> None:
     """
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_matmul_precision", "highest")
-    cache = os.environ.get("CONFVIB_JAX_CACHE", ".snakemake/jax_cache")
-    Path(cache).mkdir(parents=True, exist_ok=True)
-    jax.config.update("jax_compilation_cache_dir", str(Path(cache).resolve()))
+    root = Path(os.environ.get("CONFVIB_JAX_CACHE", ".snakemake/jax_cache"))
+    # Programs are compiled for the processor at hand; the next node may have another.
+    cache = (root / socket.gethostname()).resolve()
+    cache.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
