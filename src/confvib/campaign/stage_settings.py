@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from confvib.campaign.section import Count, Positive, Precision, Section, Temperature
 
+_PERIODS_IN_A_PART = 14
+"""Periods of the highest frequency that a part of a run must hold: 0.8 % leak."""
+
 Potential = Literal["relax", "md", "reference"]
 """Which energy drives a stage; 'reference' is the label engine itself (ionic only)."""
 
@@ -108,6 +111,22 @@ class DynamicsSettings(Section):
                     f"{self.timestep_fs:g}"
                 )
                 raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_resolve_the_grid(self) -> Self:
+        # The spectrum of a run of length t leaks about 0.11 / (t nu) of its area beyond
+        # nu, and one that misses more than 1 % of its modes is refused.
+        part_ps = 1e-3 * self.production_fs / self.spectrum.blocks
+        needed_ps = _PERIODS_IN_A_PART / self.spectrum.max_frequency_THz
+        if part_ps < needed_ps:
+            message = (
+                f"production_fs = {self.production_fs:g} in spectrum.blocks = "
+                f"{self.spectrum.blocks} parts leaves {1e3 * part_ps:.0f} fs each; with "
+                f"spectrum.max_frequency_THz = {self.spectrum.max_frequency_THz:g} a part "
+                f"needs {1e3 * needed_ps:.0f} fs"
+            )
+            raise ValueError(message)
         return self
 
 

@@ -133,6 +133,12 @@ MISTAKES = {
         6000.5,
         "dynamics: production_fs = 6000.5 is no multiple of timestep_fs = 1",
     ),
+    "a run too short for its parts": (
+        ("dynamics", "production_fs"),
+        700,
+        "dynamics: production_fs = 700 in spectrum.blocks = 4 parts leaves 175 fs each; "
+        "with spectrum.max_frequency_THz = 60 a part needs 233 fs",
+    ),
     "missing section": (("harmonic",), None, "harmonic: missing; expected a value"),
 }
 
