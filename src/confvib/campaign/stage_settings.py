@@ -123,8 +123,8 @@ class DynamicsSettings(Section):
             message = (
                 f"production_fs = {self.production_fs:g} in spectrum.blocks = "
                 f"{self.spectrum.blocks} parts leaves {1e3 * part_ps:.0f} fs each; with "
-                f"spectrum.max_frequency_THz = {self.spectrum.max_frequency_THz:g} a part "
-                f"needs {1e3 * needed_ps:.0f} fs"
+                f"spectrum.max_frequency_THz = {self.spectrum.max_frequency_THz:g} a "
+                f"part needs {1e3 * needed_ps:.0f} fs"
             )
             raise ValueError(message)
         return self
