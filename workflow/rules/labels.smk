@@ -20,6 +20,8 @@ rule label_configurations:
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
+        # A resource, because another launcher makes no label stale.
+        vasp_command=CFG.labels.vasp.command if CFG.labels.engine == "vasp" else "",
     params:
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),

@@ -67,12 +67,13 @@ class Identities:
         )
 
     def engine(self) -> dict[str, Any]:
-        """Return the label engine's settings: all that defines its energies."""
+        """Return the label engine's settings: all that defines its energies.
+
+        How VASP is launched is no part of them.
+        """
         labels = self._campaign.labels
-        return {
-            "engine": labels.engine,
-            labels.engine: getattr(labels, labels.engine).model_dump(mode="json"),
-        }
+        section = getattr(labels, labels.engine)
+        return {"engine": labels.engine, labels.engine: plain(section, "command")}
 
     def task(self, task: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""

@@ -31,6 +31,7 @@ def label_configurations(
     output: str,
     task: str,
     params: Mapping[str, Any],
+    command: str,
     progress: Progress,
 ) -> None:
     """Run one label task on the configurations of a chunk and keep every ionic frame.
@@ -44,6 +45,7 @@ def label_configurations(
         output: The ``labels`` table.
         task: ``relaxation`` or ``heating``.
         params: Parameters of the rule.
+        command: How the job starts VASP; '' for other engines.
         progress: Where to report.
     """
     started = time.monotonic()
@@ -54,7 +56,7 @@ def label_configurations(
     selected = select_rows(
         table, params["crystal"]["equivalence"], params["slice"], params["seed"]
     )
-    engine = _engine(params)
+    engine = _engine(params, command)
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(selected):
         occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
@@ -79,14 +81,14 @@ def label_configurations(
     )
 
 
-def _engine(params: Mapping[str, Any]) -> LabelEngine:
+def _engine(params: Mapping[str, Any], command: str) -> LabelEngine:
     settings = params["engine"]
     if settings["engine"] == "vasp":
         from confvib.dft.engine import VaspEngine
         from confvib.dft.settings import VaspSettings
 
         return VaspEngine(
-            VaspSettings.from_mapping(settings["vasp"]),
+            VaspSettings.from_mapping({**settings["vasp"], "command": command}),
             scratch_dir=Path(params["scratch"]),
             kept_dir=Path(params["kept"]),
         )

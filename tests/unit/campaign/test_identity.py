@@ -69,6 +69,10 @@ CHANGES = {
         ],
         set(),
     ),
+    "how VASP is launched": (
+        lambda raw: raw["labels"]["vasp"].update(command="mpirun vasp_std"),
+        set(),
+    ),
     "a larger sample in more chunks": (
         lambda raw: raw["sets"]["12_44"].update(sample=24, chunks=6),
         {"thermodynamics"},
