@@ -122,7 +122,7 @@ def run_md(
         DynamicsError: Shapes do not fit or a setting makes no sense.
 
     Source:
-        docs/formulation.md, sampling; the paper, section 5.3, for published_2025.
+        docs/formulation.md#molecular-dynamics; paper section 5.3 for published_2025.
     """
     positions = jnp.asarray(positions)
     require_batch(positions)

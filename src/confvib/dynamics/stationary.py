@@ -165,7 +165,7 @@ def minimise_to_stationary(
         DynamicsError: Shapes do not fit or a setting makes no sense.
 
     Source:
-        docs/formulation.md, harmonic free energy.
+        docs/formulation.md#relaxation.
     """
     start = np.asarray(positions)
     require_batch(jnp.asarray(start))

@@ -65,7 +65,7 @@ class PairFilter(nn.Module):
     Attributes:
         features: Width F.
 
-    Source: paper eq 15; docs/formulation.md, "Force field".
+    Source: paper eq 15; docs/formulation.md#force-field.
     """
 
     features: int
@@ -158,7 +158,7 @@ class EuclideanAttention(nn.Module):
         heads: Number of feature heads; the harmonic message has one head per degree.
         degrees: Degrees l.
 
-    Source: paper eqs 9 and 11 to 15; docs/formulation.md, "Force field".
+    Source: paper eqs 9 and 11 to 15; docs/formulation.md#force-field.
     """
 
     features: int

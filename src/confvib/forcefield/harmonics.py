@@ -50,7 +50,7 @@ def spherical_harmonics(unit_vectors: Array, degrees: tuple[int, ...]) -> Array:
     Returns:
         Dimensionless values, ``(..., n_components(degrees))``.
 
-    Source: paper eq 10; docs/formulation.md, "Force field".
+    Source: paper eq 10; docs/formulation.md#force-field.
     """
     x, y, z = unit_vectors[..., 0], unit_vectors[..., 1], unit_vectors[..., 2]
     by_degree = (_degree_0, _degree_1, _degree_2, _degree_3)
@@ -70,7 +70,7 @@ def contract(vectors: Array, degrees: tuple[int, ...]) -> Array:
     Returns:
         Invariants, ``(..., len(degrees))``.
 
-    Source: paper eq 15 (its ref 74, eq 14); docs/formulation.md, "Force field".
+    Source: paper eq 15 (its ref 74, eq 14); docs/formulation.md#force-field.
     """
     members = degree_of_component(degrees, vectors.dtype)  # (L, M)
     norms = jnp.asarray(

@@ -57,7 +57,7 @@ def so3krates_energy_fn(
         ModelError: A species is unknown to the model, the capacity is not positive or the
             cell is singular.
 
-    Source: paper section 2.2; docs/formulation.md, "Force field".
+    Source: paper section 2.2; docs/formulation.md#force-field.
     """
     if capacity < 1:
         raise ModelError(f"capacity must be >= 1 neighbour slot, got {capacity}")

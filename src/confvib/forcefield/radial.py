@@ -25,7 +25,7 @@ def radial_basis(distance_A: Array, *, cutoff_A: float, n_functions: int) -> Arr
         Dimensionless basis values, ``(..., n_functions)``.
 
     Source: Unke & Meuwly, J. Chem. Theory Comput. 15, 3678 (2019), eq 7;
-        docs/formulation.md, "Force field".
+        docs/formulation.md#force-field.
     """
     nearest = math.exp(-cutoff_A)
     centres = jnp.asarray(np.linspace(nearest, 1.0, n_functions), distance_A.dtype)
@@ -48,8 +48,8 @@ def cosine_cutoff(distance_A: Array, *, cutoff_A: float) -> Array:
     Returns:
         Dimensionless weights in [0, 1], same shape.
 
-    Source: paper eqs 10, 12 and 13 (its ref 74, eq 17); docs/formulation.md, "Force
-        field".
+    Source: paper eqs 10, 12 and 13 (its ref 74, eq 17);
+        docs/formulation.md#force-field.
     """
     switch = 0.5 * (jnp.cos(distance_A * (math.pi / cutoff_A)) + 1.0)
     return jnp.where(distance_A < cutoff_A, switch, 0.0)

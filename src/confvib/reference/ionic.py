@@ -112,7 +112,7 @@ def ionic_energy_fn(
     Raises:
         LabelError: A species has no parameters, the cell is charged or has no volume.
 
-    Source: docs/formulation.md, "Ionic potential".
+    Source: docs/formulation.md#ionic-potential.
     """
     lattice = np.asarray(cell, dtype=np.float64)
     terms = _terms(np.asarray(numbers), lattice, settings)
