@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from confvib.errors import CampaignError
-from confvib.tables.parquet import write_atomically
+from confvib.tables.atomic import write_atomically
 
 BLACK = "#000000"
 VERMILION = "#D55E00"

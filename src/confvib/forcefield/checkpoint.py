@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +16,7 @@ import confvib
 from confvib.errors import ModelError
 from confvib.forcefield.model import TrainedModel, flat_parameters, initial_parameters
 from confvib.forcefield.network import So3kratesSettings
+from confvib.tables.atomic import write_atomically
 
 FORMAT = "confvib-force-field"
 """First entry of every header."""
@@ -55,7 +54,9 @@ def save_model(model: TrainedModel, path: str | Path) -> None:
         "shifts_eV": np.asarray(model.shifts_eV, np.float64),
         "parameters": {name: np.asarray(leaf) for name, leaf in leaves.items()},
     }
-    _write_atomically(target, flax.serialization.msgpack_serialize(payload))
+    content = flax.serialization.msgpack_serialize(payload)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, lambda temporary: temporary.write_bytes(content))
 
 
 def load_model(path: str | Path) -> TrainedModel:
@@ -144,17 +145,3 @@ def _require_leaves(
             raise ModelError(
                 f"{source}: parameter {name} has shape {found}, expected {wanted}"
             )
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

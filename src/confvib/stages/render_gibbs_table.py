@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from confvib.figures.table import gibbs_table_html, gibbs_table_text
+from confvib.tables.atomic import write_atomically
 from confvib.tables.contracts import THERMODYNAMICS
-from confvib.tables.parquet import read_table, write_atomically
+from confvib.tables.parquet import read_table
 
 
 def render_gibbs_table(

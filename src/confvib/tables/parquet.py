@@ -1,9 +1,6 @@
 """Atomic Parquet writes and reads that trust nothing."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from confvib.errors import TableError
+from confvib.tables.atomic import write_atomically
 from confvib.tables.provenance import Provenance
 from confvib.tables.schema import TableSchema
 
@@ -53,25 +51,6 @@ def write_table(
             table.replace_schema_metadata(metadata), temporary, compression="zstd"
         ),
     )
-
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Call ``write(temporary_path)``, flush to disk, and rename to ``path``."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        # mkstemp makes private files; results are for the whole group to read.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
 
 
 def read_table(
