@@ -87,6 +87,8 @@ rule plot_pdos:
         f"{LOGS}/plot_pdos/{{set}}.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=megabytes(16000),  # every spectrum of the set
     params:
         code=code("plot_pdos"),
     message:

@@ -16,6 +16,19 @@ from confvib.thermo.sampling import sampling_weights
 
 Row = dict[str, Any]
 
+_UNUSED = {
+    "configurations": ["occupancy"],
+    "relaxed": ["numbers", "positions", "site_occupancy"],
+    "harmonic": ["temperatures_K", "F_q_eV", "S_q_eV_per_K", "U_q_eV"],
+    "dynamics": [
+        "frequency_THz",
+        "dos_per_THz",
+        "elements",
+        "dos_by_element_per_THz",
+    ],
+}
+"""Columns of arrays that a reduction has no use for."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -183,7 +196,10 @@ def read_population(
         return [
             row
             for path, key in pairs
-            for row in read_table(path, schema, key).to_pylist()
+            # Positions and spectra of 10^5 cells are gigabytes as Python lists.
+            for row in read_table(path, schema, key)
+            .drop_columns(_UNUSED[kind])
+            .to_pylist()
         ]
 
     configurations = rows("configurations", CONFIGURATIONS)
