@@ -50,9 +50,9 @@ class Workflow:
             assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer
 
-    def plan(self, changes=None):
+    def plan(self, changes=None, *targets):
         """Return {rule: number of jobs} of a dry run."""
-        answer = self.run("--dry-run", changes=changes)
+        answer = self.run(*targets, "--dry-run", changes=changes)
         text = answer.stdout + answer.stderr
         stats = re.search(
             r"^job +count\n-+ +-+\n(.*?)\ntotal", text, re.DOTALL | re.MULTILINE

@@ -9,7 +9,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from confvib.tables.contracts import DYNAMICS, HARMONIC, RELAXED, THERMODYNAMICS
+from confvib.tables.contracts import (
+    CONFIGURATIONS,
+    DYNAMICS,
+    HARMONIC,
+    RELAXED,
+    THERMODYNAMICS,
+)
 from confvib.tables.parquet import file_metadata, read_table
 
 pytestmark = pytest.mark.slow
@@ -67,6 +73,37 @@ CHANGES = {
         {},
     ),
 }
+
+
+SETS = "results/toy/configurations/6_8.parquet"
+
+
+def test_a_set_can_be_drawn(workflow, tmp_path):
+    run = workflow(tmp_path)
+    run.run(SETS)
+    everything = read_table(tmp_path / SETS, CONFIGURATIONS)
+    assert everything["represents"].to_pylist() == [1.0] * 3
+    run.run(SETS, changes={"sets": {"6_8": {"draw": 1, "sample": 1, "chunks": 1}}})
+    drawn = read_table(tmp_path / SETS, CONFIGURATIONS)
+    assert drawn["represents"].to_pylist() == [3.0]
+    assert drawn["occupancy"].to_pylist()[0] in everything["occupancy"].to_pylist()
+    assert "drawn uniformly from 3 distinct by symmetry" in file_metadata(drawn)["note"]
+
+
+def test_a_set_can_be_imported(workflow, tmp_path):
+    run = workflow(tmp_path)
+    run.run(SETS)
+    everything = read_table(tmp_path / SETS, CONFIGURATIONS)
+    table = tmp_path / "imported.parquet"
+    pq.write_table(everything.slice(1), table)
+    changes = {"sets": {"6_8": {"imported": str(table)}}}
+    run.run(SETS, changes=changes)
+    assert read_table(tmp_path / SETS, CONFIGURATIONS).equals(everything.slice(1))
+    # Its content counts, not its date.
+    os.utime(table)
+    assert run.plan(changes, SETS) == {}
+    pq.write_table(everything.slice(2), table)
+    assert run.plan(changes, SETS) == {"enumerate_configurations": 1}
 
 
 def tables(workflow, kind, schema):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities, plain
@@ -54,6 +55,12 @@ def chunks_of(set_name):
     """(set, chunk) pairs of one set, or of every set for 'all'."""
     names = SETS if set_name == "all" else [set_name]
     return [(name, chunk) for name in names for chunk in set_chunks(CFG, name)]
+
+
+def imported_table(set_name):
+    """The table that a set is imported from; nothing if it is enumerated or drawn."""
+    table = CFG.sets[set_name].imported
+    return str(ROOT / table) if table else ""
 
 
 def model_of(stage):

@@ -19,7 +19,10 @@ rule enumerate_configurations:
     params:
         # No code fingerprint: see ENUMERATION_CONTRACT in confvib.campaign.identity.
         crystal=plain(CFG.crystal, "structure", "equivalence", "split_site_A"),
-        counts=lambda wildcards: CFG.sets[wildcards.set].counts,
+        counts=lambda wildcards: group_counts(CFG.sets[wildcards.set]),
+        draw=lambda wildcards: CFG.sets[wildcards.set].draw,
+        imported=lambda wildcards: imported_table(wildcards.set),
+        seed=lambda wildcards: CFG.seed if CFG.sets[wildcards.set].draw else None,
         config_hash=lambda wildcards: ID.configurations(wildcards.set),
     message:
         "Enumerate set {wildcards.set}"

@@ -56,6 +56,18 @@ class Campaign(Section):
         return self
 
     @model_validator(mode="after")
+    def _draws_are_of_orbits(self) -> Self:
+        drawn = [name for name, settings in self.sets.items() if settings.draw]
+        if drawn and self.crystal.equivalence != "symmetry":
+            message = (
+                f"sets.{drawn[0]}.draw = {self.sets[drawn[0]].draw}: expected "
+                "crystal.equivalence 'symmetry'; which drawn configurations share their "
+                "pair distances with others is not known without all of them"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _reference_potential_is_built_in(self) -> Self:
         for stage in ("relaxation", "harmonic", "dynamics"):
             if getattr(self, stage).potential == "reference" and (
@@ -115,10 +127,20 @@ def _check_against_crystal(campaign: Campaign, root: Path) -> None:
         )
     try:
         parent = read_parent(
-            path, crystal.site_groups, symprec_A=crystal.symmetry_tolerance_A
+            path,
+            crystal.site_groups,
+            symprec_A=crystal.symmetry_tolerance_A,
+            supercell=crystal.supercell,
         )
     except CampaignError as error:
         raise ConfigError(
             f"crystal.site_groups = {crystal.site_groups}: {error}"
         ) from None
     check_counts(campaign.crystal, campaign.sets, parent)
+    for name, settings in campaign.sets.items():
+        if settings.imported and not (root / settings.imported).is_file():
+            raise ConfigError(
+                f"sets.{name}.imported = {str(settings.imported)!r}: no such file "
+                f"(looked for {root / settings.imported}); expected a table made by "
+                "`confvib import-set`"
+            )

@@ -9,15 +9,35 @@ from confvib.campaign.section import Count, Positive, Section
 
 
 class DistanceRuleSettings(Section):
-    """Two ions on these site groups may not come closer than this."""
+    """Two ions may not come closer than this; for every pair, or for those named."""
 
     groups: Annotated[
-        tuple[str, str],
-        Field(description="the two site groups; twice the same is allowed"),
-    ]
+        tuple[str, str] | None,
+        Field(
+            description="only ions on these two site groups; may be one twice"
+        ),
+    ] = None
+    species: Annotated[
+        tuple[str, str] | None,
+        Field(description="instead of groups: only ions of these two species"),
+    ] = None
     min_distance_A: Annotated[
         Positive, Field(description="shortest allowed ion-ion distance, Å")
     ]
+
+    @model_validator(mode="after")
+    def _groups_or_species(self) -> Self:
+        if self.groups is not None and self.species is not None:
+            message = (
+                "groups and species are both given: expected one of them or none"
+            )
+            raise ValueError(message)
+        return self
+
+
+IonCount = Annotated[int, Field(ge=0)]
+_Row = tuple[int, int, int]
+SupercellSettings = tuple[Count, Count, Count] | tuple[_Row, _Row, _Row]
 
 
 class CrystalSettings(Section):
@@ -28,11 +48,20 @@ class CrystalSettings(Section):
         str, Field(description="formula unit; every set must have this composition")
     ]
     site_groups: Annotated[
-        dict[str, str],
+        dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]],
         Field(
-            min_length=1, description="site group (Wyckoff name or CIF label): ion on it"
+            min_length=1,
+            description="site group (Wyckoff name or CIF label): the ion on it, or a "
+            "list of species of which a site holds one, 'vacancy' if it may stay empty",
         ),
     ]
+    supercell: Annotated[
+        SupercellSettings,
+        Field(
+            description="repeats of the CIF's cell along its axes, or the new cell "
+            "vectors as rows of whole numbers"
+        ),
+    ] = (1, 1, 1)
     distance_rules: Annotated[
         tuple[DistanceRuleSettings, ...],
         Field(description="pairs of sites that cannot both be occupied"),
@@ -60,13 +89,44 @@ class SetSettings(Section):
     """One set of configurations: how many ions sit on each site group."""
 
     counts: Annotated[
-        dict[str, Annotated[int, Field(ge=0)]], Field(description="ions per site group")
+        dict[str, IonCount | dict[str, IonCount]],
+        Field(
+            description="ions per site group; where a group lists several species, a "
+            "number for each"
+        ),
     ]
+    draw: Annotated[
+        Count | None,
+        Field(
+            description="for a set too large to enumerate: inequivalent configurations "
+            "drawn uniformly, with weights"
+        ),
+    ] = None
+    imported: Annotated[
+        Path | None,
+        Field(
+            description="instead of all configurations, those of a table that "
+            "`confvib import-set` made"
+        ),
+    ] = None
     sample: Annotated[
         Count | Literal["all"],
         Field(description="configurations that go on: all, or a seeded random sample"),
     ] = "all"
     chunks: Annotated[Count, Field(description="jobs that share the work of each stage")]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.draw is not None and self.imported is not None:
+            message = "draw and imported are both given: expected one of them or none"
+            raise ValueError(message)
+        if self.draw is not None and self.sample != "all" and self.sample > self.draw:
+            message = (
+                f"sample = {self.sample} exceeds draw = {self.draw}, the number of "
+                "configurations drawn"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _chunks_within_sample(self) -> Self:

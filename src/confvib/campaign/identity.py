@@ -37,13 +37,17 @@ def plain(section: Section, *without: str) -> dict[str, Any]:
     return section.model_dump(mode="json", exclude=dropped)
 
 
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class Identities:
     """Config hashes of every file of one campaign."""
 
     def __init__(self, campaign: Campaign, root: Path) -> None:
         self._campaign = campaign
-        structure = root / campaign.crystal.structure
-        self._cif_sha = hashlib.sha256(structure.read_bytes()).hexdigest()
+        self._root = root
+        self._cif_sha = _sha256(root / campaign.crystal.structure)
         self.configurations = cache(self._configurations)
         self.labels = cache(self._labels)
         self.model = cache(self._model)
@@ -114,8 +118,15 @@ class Identities:
         crystal = plain(
             self._campaign.crystal, "structure", "equivalence", "split_site_A"
         )
-        counts = self._campaign.sets[set_name].counts
-        return digest(ENUMERATION_CONTRACT, self._cif_sha, crystal, counts)
+        settings = self._campaign.sets[set_name]
+        return digest(
+            ENUMERATION_CONTRACT,
+            self._cif_sha,
+            crystal,
+            settings.counts,
+            settings.draw and [settings.draw, self._campaign.seed],
+            settings.imported and _sha256(self._root / settings.imported),
+        )
 
     def _labels(self, task: str, chunk: str) -> str:
         section = getattr(self._campaign.labels, task)

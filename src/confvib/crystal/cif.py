@@ -2,10 +2,10 @@
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,17 @@ _OPERATION_TAGS = (
     "_space_group_symop.operation_xyz",
     "_symmetry_equiv_pos_as_xyz",
 )
+_ROUNDED_A = 0.1
+"""Two images of one site this close are one point written with too few digits."""
+
+_OCCUPANCY_ROUNDING = 2e-3
+"""Thirds written with three digits may add up to a little more than one."""
+
 _POSITION_TAGS = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
+
+
+Contents: TypeAlias = tuple[tuple[str, float], ...]
+"""Chemical symbols on one site with their occupancies, sorted by symbol."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +45,36 @@ class CifSites:
 
     Attributes:
         cell: cell vectors as rows [Å], (3, 3).
-        labels: atom-site label of each site, (n,).
-        numbers: atomic number of each site, (n,).
-        occupancy: occupancy of each site, 0 to 1, (n,).
+        labels: atom-site label of each site, those of a shared site joined by "/", (n,).
+        contents: species and occupancies of each site, (n,).
         fractional: wrapped coordinates, (n, 3).
     """
 
     cell: NDArray[np.float64]
     labels: tuple[str, ...]
-    numbers: NDArray[np.int64]
-    occupancy: NDArray[np.float64]
+    contents: tuple[Contents, ...]
+    fractional: NDArray[np.float64]
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Atomic number of the first species on each site, (n,)."""
+        from ase.data import atomic_numbers
+
+        return np.array([atomic_numbers[c[0][0]] for c in self.contents], dtype=np.int64)
+
+    @property
+    def occupancy(self) -> NDArray[np.float64]:
+        """Occupancy of each site by all its species together, (n,)."""
+        return np.array([sum(value for _, value in c) for c in self.contents])
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One atom-site row of the CIF."""
+
+    label: str
+    species: str
+    occupancy: float
     fractional: NDArray[np.float64]
 
 
@@ -67,25 +97,26 @@ def read_cif_sites(cif_path: str | Path, *, symprec_A: float = 0.01) -> CifSites
     """
     path = Path(cif_path)
     block = _read_block(path)
-    from ase.data import atomic_numbers
     from ase.geometry import cellpar_to_cell
 
     try:
         cell = np.asarray(cellpar_to_cell(_floats(block, _CELL_TAGS, path)))
         labels = [str(label) for label in _column(block, "_atom_site_label", path)]
         columns = [_column(block, tag, path) for tag in _POSITION_TAGS]
-        unit = np.array(columns, dtype=np.float64).T
+        points = np.array(columns, dtype=np.float64).T
         occupancies = block.get("_atom_site_occupancy", [1.0] * len(labels))
-        occupancy = np.array(occupancies, dtype=np.float64)
         species = [_element(text) for text in _types(block, labels)]
-        numbers = [atomic_numbers[symbol] for symbol in species]
-        rotations, translations = _operations(block, path)
+        rows = [
+            _Row(label, symbol, float(occupancy), point)
+            for label, symbol, occupancy, point in zip(
+                labels, species, occupancies, points, strict=True
+            )
+        ]
+        operations = _operations(block, path)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise CrystalError(f"{path}: CIF cannot be interpreted: {error!r}") from error
-    _check_occupancy(path, labels, occupancy)
-    return _expand(
-        cell, labels, numbers, occupancy, unit, (rotations, translations), symprec_A
-    )
+    _check_occupancy(path, rows)
+    return _expand(path, cell, rows, operations, symprec_A)
 
 
 def _read_block(path: Path) -> Any:
@@ -153,38 +184,95 @@ def _operations(block: Any, path: Path) -> tuple[NDArray[np.int64], NDArray[np.f
     )
 
 
-def _check_occupancy(
-    path: Path, labels: list[str], occupancy: NDArray[np.float64]
-) -> None:
-    for label, value in zip(labels, occupancy, strict=True):
-        if not 0.0 < value <= 1.0:
+def _check_occupancy(path: Path, rows: Sequence[_Row]) -> None:
+    for row in rows:
+        if not 0.0 < row.occupancy <= 1.0:
             raise CrystalError(
-                f"{path}: site {label} has occupancy {value}, expected 0 < value <= 1"
+                f"{path}: site {row.label} has occupancy {row.occupancy}, expected "
+                "0 < value <= 1"
             )
 
 
 def _expand(
+    path: Path,
     cell: NDArray[np.float64],
-    labels: list[str],
-    numbers: list[int],
-    occupancy: NDArray[np.float64],
-    unit: NDArray[np.float64],
+    rows: Sequence[_Row],
     operations: tuple[NDArray[np.int64], NDArray[np.float64]],
     symprec_A: float,
 ) -> CifSites:
-    rotations, translations = operations
-    fractional, source = [], []
-    for index, position in enumerate(unit):
-        images = wrap(rotations @ position + translations)
-        separation = minimum_image_distances(cell, images[:, None] - images[None])
-        # An image is new when no earlier image is the same point.
-        repeated = np.any(np.tril(separation < symprec_A, -1), axis=1)
-        fractional.append(images[~repeated])
-        source.extend([index] * int(np.sum(~repeated)))
+    labels: list[str] = []
+    contents: list[dict[str, float]] = []
+    fractional = np.empty((0, 3))
+    for row in rows:
+        points = _images(path, cell, row, operations, symprec_A)
+        distances = minimum_image_distances(cell, points[:, None] - fractional[None])
+        for point, distance in zip(points, distances, strict=True):
+            if distance.size and distance.min() < symprec_A:
+                _share(path, row, int(np.argmin(distance)), labels, contents)
+            else:
+                labels.append(row.label)
+                contents.append({row.species: row.occupancy})
+                fractional = np.concatenate([fractional, point[None]])
+    _check_sums(path, labels, contents)
     return CifSites(
         cell=cell,
-        labels=tuple(labels[index] for index in source),
-        numbers=np.array(numbers, dtype=np.int64)[source],
-        occupancy=occupancy[source],
-        fractional=np.concatenate(fractional),
+        labels=tuple(labels),
+        contents=tuple(tuple(sorted(content.items())) for content in contents),
+        fractional=fractional,
     )
+
+
+def _images(
+    path: Path,
+    cell: NDArray[np.float64],
+    row: _Row,
+    operations: tuple[NDArray[np.int64], NDArray[np.float64]],
+    symprec_A: float,
+) -> NDArray[np.float64]:
+    """Apply the operations to one row and merge the images that are one point."""
+    rotations, translations = operations
+    images = wrap(rotations @ row.fractional + translations)
+    separation = minimum_image_distances(cell, images[:, None] - images[None])
+    rounded = (separation >= symprec_A) & (separation < _ROUNDED_A)
+    if rounded.any():
+        raise CrystalError(
+            f"{path}: site {row.label} and its image by symmetry are "
+            f"{separation[rounded].max():.4f} Å apart, expected one point within "
+            f"{symprec_A} Å or two at least {_ROUNDED_A} Å apart: its coordinates "
+            f"{row.fractional.tolist()} look rounded; write more digits (1/3 as "
+            "0.333333) or raise the symmetry tolerance"
+        )
+    same = separation < symprec_A
+    # An image is new when no earlier image is the same point.
+    repeated = np.any(np.tril(same, -1), axis=1)
+    offsets = images[None] - images[:, None]
+    offsets -= np.round(offsets)
+    # The mean of coinciding images lies exactly on the special position.
+    mean = np.sum(offsets * same[..., None], axis=1) / same.sum(axis=1)[:, None]
+    return wrap((images + mean)[~repeated])
+
+
+def _share(
+    path: Path, row: _Row, site: int, labels: list[str], contents: list[dict[str, float]]
+) -> None:
+    """Add a row to a site that another row has already put there."""
+    if row.species in contents[site]:
+        raise CrystalError(
+            f"{path}: {labels[site]} and {row.label} put {row.species} on the same site; "
+            "expected each site once"
+        )
+    labels[site] = f"{labels[site]}/{row.label}"
+    contents[site][row.species] = row.occupancy
+
+
+def _check_sums(
+    path: Path, labels: Sequence[str], contents: Sequence[Mapping[str, float]]
+) -> None:
+    for label, content in zip(labels, contents, strict=True):
+        total = sum(content.values())
+        if total > 1.0 + _OCCUPANCY_ROUNDING:
+            shares = " + ".join(f"{symbol} {value}" for symbol, value in content.items())
+            raise CrystalError(
+                f"{path}: occupancies of site {label} add up to {total:.4g} ({shares}), "
+                "expected at most 1"
+            )

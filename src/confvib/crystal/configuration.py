@@ -23,7 +23,8 @@ def configuration_atoms(parent: ParentCrystal, occupancy: NDArray[np.bool_]) -> 
 
     Returns:
         Periodic atoms: the framework first, by atomic number and place, then the
-        ions in site order. Coordinates are wrapped.
+        ions in the order of their places, so that all configurations with the same
+        counts list the same species. Coordinates are wrapped.
 
     Raises:
         CrystalError: the occupancy has another number of sites.
@@ -35,7 +36,7 @@ def configuration_atoms(parent: ParentCrystal, occupancy: NDArray[np.bool_]) -> 
         )
     from ase import Atoms
 
-    occupied = occupancy.astype(bool)
+    occupied = occupancy.astype(bool) & parent.is_ion
     return Atoms(
         numbers=np.concatenate([parent.framework_numbers, parent.site_numbers[occupied]]),
         scaled_positions=np.concatenate(
@@ -130,7 +131,7 @@ def nearest_sites(
     if strange.size:
         raise CrystalError(
             f"mobile ion with atomic number {strange[0]}, expected one of "
-            f"{sorted(set(known.tolist()))}"
+            f"{sorted(set(known[known > 0].tolist()))}"
         )
     fractional = positions @ np.linalg.inv(parent.cell)
     moved = fractional[..., :n_fixed, :] - parent.framework_fractional

@@ -4,18 +4,21 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from confvib.crystal.bitsets import Permuter, pack_words, unpack_words
-from confvib.crystal.counting import SiteGraph, count_arrangements, largest_count
+from confvib.crystal.burnside import Ratio, count_ratios
+from confvib.crystal.counting import count_arrangements, largest_count
 from confvib.crystal.independent_sets import GroupBlock, extend_orbits
 from confvib.crystal.orbits import OrbitSet, smallest_images
 from confvib.crystal.parent import ParentCrystal
 from confvib.crystal.rules import DistanceRule, conflict_matrix
-from confvib.errors import EnumerationError
+from confvib.crystal.site_graph import SiteGraph
+from confvib.errors import CrystalError, EnumerationError
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,9 @@ def enumerate_configurations(
     The row of an orbit is its lexicographically smallest bit string over the ordered
     sites, and rows are sorted by it: the same rows in the same order on every
     machine. With \(|\mathrm{Stab}_i|\) operations that fix row i,
-    \(g_i = |G| / |\mathrm{Stab}_i|\), and \(\sum_i g_i\) is checked against a count
-    that uses no symmetry.
+    \(g_i = |G| / |\mathrm{Stab}_i|\). Two counts that generate no arrangement check the
+    result: \(\sum_i g_i\) against one without symmetry, the number of rows against
+    Burnside's.
 
     Args:
         parent: the crystal.
@@ -63,20 +67,19 @@ def enumerate_configurations(
         CrystalError: a rule does not fit the crystal.
     """
     wanted = _checked_counts(parent, counts)
-    graph = SiteGraph.build(conflict_matrix(parent, rules), _kinds(parent))
-    raw_count = count_arrangements(graph, wanted)
-    if raw_count == 0:
+    graph = SiteGraph.build(conflict_matrix(parent, rules), parent.kinds)
+    ratios = count_ratios(graph, parent.permutations, wanted, wanted)
+    if not ratios:
         _raise_infeasible(parent, graph, wanted, rules)
-    n_operations = len(parent.permutations)
-    if raw_count > max_configurations * n_operations:
+    if ratios[0].n_inequivalent > max_configurations:
         raise EnumerationError(
-            f"{dict(counts)}: {raw_count} arrangements are at least "
-            f"{-(-raw_count // n_operations)} inequivalent configurations, more than "
-            f"the limit of {max_configurations}"
+            f"{dict(counts)} has {_readable(ratios[0].n_inequivalent)} inequivalent "
+            f"configurations, more than the limit of {max_configurations}; draw a sample "
+            "of them (sets.<name>.draw)"
         )
     order = _placement_order(graph, wanted)
     orbits = _place_all(parent, graph, wanted, order)
-    return _canonical_set(parent, orbits, order, raw_count)
+    return _canonical_set(parent, orbits, order, ratios[0])
 
 
 def _checked_counts(parent: ParentCrystal, counts: Mapping[str, int]) -> list[int]:
@@ -95,11 +98,9 @@ def _checked_counts(parent: ParentCrystal, counts: Mapping[str, int]) -> list[in
     return [operator.index(counts[name]) for name in names]
 
 
-def _kinds(parent: ParentCrystal) -> NDArray[np.int64]:
-    kinds = np.empty(len(parent.sites), dtype=np.int64)
-    for kind, group in enumerate(parent.groups):
-        kinds[group.indices] = kind
-    return kinds
+def _readable(number: int) -> str:
+    # A float overflows where a count may not.
+    return str(number) if number < 10**15 else f"{Decimal(number):.3e}"
 
 
 def _raise_infeasible(
@@ -119,10 +120,22 @@ def _raise_infeasible(
     )
     reason = " or ".join(limits) or "no group alone mends this"
     names = ", ".join(str(rule) for rule in rules)
+    # Of several rules, usually one has a distance that is too long or for other sites.
+    alone = [str(rule) for rule in rules if not _allows(parent, wanted, rule)]
+    guilty = f"{alone[0]} alone does; " if alone and len(rules) > 1 else ""
     raise EnumerationError(
-        f"the rules {names} forbid every arrangement of {asked} ions; with the other "
-        f"counts as they are, {reason}"
+        f"the rules {names} forbid every arrangement of {asked} ions; {guilty}with the "
+        f"other counts as they are, {reason}"
     )
+
+
+def _allows(parent: ParentCrystal, wanted: list[int], rule: DistanceRule) -> bool:
+    try:
+        conflicts = conflict_matrix(parent, [rule])
+    except CrystalError:
+        # Sites that overlap without the other rules: the rule has no say on its own.
+        return True
+    return count_arrangements(SiteGraph.build(conflicts, parent.kinds), wanted) > 0
 
 
 def _placement_order(graph: SiteGraph, wanted: list[int]) -> NDArray[np.intp]:
@@ -157,18 +170,22 @@ def _place_all(
 
 
 def _canonical_set(
-    parent: ParentCrystal, orbits: OrbitSet, order: NDArray[np.intp], raw_count: int
+    parent: ParentCrystal, orbits: OrbitSet, order: NDArray[np.intp], expected: Ratio
 ) -> ConfigurationSet:
     n_sites = len(order)
     occupancy = unpack_words(orbits.words, n_sites)[:, np.argsort(order)]
-    words = smallest_images(Permuter.build(parent.permutations), pack_words(occupancy))
+    permuter = Permuter.build(parent.permutations)
+    words, sizes = smallest_images(permuter, pack_words(occupancy))
     rows = np.lexsort(words.T[::-1])
     words, multiplicity = words[rows], orbits.multiplicity[rows]
     total = int(multiplicity.sum())
     repeated = int(np.sum(np.all(words[1:] == words[:-1], axis=1)))
-    if total != raw_count or repeated:
+    misjudged = int(np.sum(multiplicity != sizes[rows]))
+    found = (len(words), total, repeated, misjudged)
+    if found != (expected.n_inequivalent, expected.raw_count, 0, 0):
         raise EnumerationError(
-            f"self-check failed: multiplicities add up to {total} with {repeated} "
-            f"repeated rows, expected {raw_count} and none"
+            f"self-check failed: {len(words)} rows for {total} arrangements, {repeated} "
+            f"rows repeated and {misjudged} with a wrong multiplicity, expected "
+            f"{expected.n_inequivalent} for {expected.raw_count} and none"
         )
-    return ConfigurationSet(unpack_words(words, n_sites), multiplicity, raw_count)
+    return ConfigurationSet(unpack_words(words, n_sites), multiplicity, total)

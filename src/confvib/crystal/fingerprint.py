@@ -65,6 +65,7 @@ def pair_fingerprints(
     """
     _check_sites(parent, occupancy)
     classes = distance_classes(parent)
+    occupancy = occupancy & parent.is_ion
     n_classes = int(classes.max(initial=-1)) + 1
     fingerprints = np.empty(len(occupancy), dtype="<U16")
     n_ions = occupancy.sum(axis=1)
@@ -112,7 +113,7 @@ def internal_contacts(
     """
     _check_sites(parent, occupancy)
     close = np.triu(parent.distances_A < cutoff_A, 1).astype(np.float64)
-    occupied = occupancy.astype(np.float64)
+    occupied = (occupancy & parent.is_ion).astype(np.float64)
     return np.sum((occupied @ close) * occupied, axis=1).round().astype(np.int64)
 
 

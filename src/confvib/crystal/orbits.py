@@ -98,19 +98,25 @@ def stabilising_operations(
     return result
 
 
-def smallest_images(permuter: Permuter, words: Words) -> Words:
+def smallest_images(permuter: Permuter, words: Words) -> tuple[Words, NDArray[np.int64]]:
     """Map each set to the lexicographically smallest bit string of its orbit.
 
+    As many operations lead to the smallest as leave it unchanged, so they tell the size
+    of the orbit too.
+
     Args:
-        permuter: all operations.
+        permuter: all operations, G of them.
         words: the sets, (n, words).
 
     Returns:
-        Canonical sets, (n, words).
+        Canonical sets, (n, words), and the size of each orbit, (n,).
     """
     best = words.copy()
+    n_ways = np.zeros(len(words), dtype=np.int64)
     for operation in range(len(permuter.permutations)):
         images = permuter.images(operation, words)
         better = less(images, best)
         best[better] = images[better]
-    return best
+        n_ways[better] = 0
+        n_ways += np.all(images == best, axis=1)
+    return best, len(permuter.permutations) // n_ways

@@ -1,6 +1,6 @@
 """The parent crystal: a framework and the sites that mobile ions share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,47 +9,54 @@ from numpy.typing import NDArray
 
 from confvib.crystal.cif import CifSites, read_cif_sites
 from confvib.crystal.lattice import coordinate_order, minimum_image_distances
-from confvib.crystal.symmetry import (
-    Orbit,
-    Symmetry,
-    find_symmetry,
-    site_permutations,
+from confvib.crystal.site_groups import (
+    SiteGroups,
+    check_framework,
+    choose_orbits,
+    species_of,
 )
+from confvib.crystal.supercell import Supercell, repeat_crystal, supercell_matrix
+from confvib.crystal.symmetry import Symmetry, find_symmetry, site_permutations
 from confvib.errors import CrystalError
-
-_OVERLAP_A = 0.5
-"""No two nuclei of a solid come this close; a CIF that says so is wrong."""
 
 
 @dataclass(frozen=True)
 class SiteGroup:
-    """Symmetry-equivalent sites that hold one species.
+    """Symmetry-equivalent sites and one species that they may hold.
 
     Attributes:
-        name: Wyckoff name such as "24d", or the CIF label that stands for it.
-        species: chemical symbol of the ion put on an occupied site.
-        indices: positions of its sites in the ordered site list.
+        name: Wyckoff name such as "24d", or the CIF label that stands for it; followed
+            by "/" and the species where the sites may hold one of several.
+        species: chemical symbol of the ion put on an occupied site; "X" is a vacancy
+            that the campaign lists as a species of its own.
+        indices: positions of its places in the ordered list.
+        site: the name without the species.
     """
 
     name: str
     species: str
     indices: NDArray[np.intp]
+    site: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class ParentCrystal:
     """The site-disordered crystal that every configuration is drawn from.
 
+    A site that may hold one of several species appears once for each of them: M counts
+    such *places*, and a configuration says which places are occupied. Two places of one
+    site have distance zero and are never both occupied.
+
     Attributes:
         cell: cell vectors as rows [Å], (3, 3).
         framework_numbers: atomic numbers of the fixed atoms, ascending, (F,).
         framework_fractional: their coordinates in [0, 1), (F, 3).
-        sites: coordinates of the shared sites in [0, 1), group by group, (M, 3).
+        sites: coordinates of the places in [0, 1), group by group, (M, 3).
         groups: the site groups in the order they were asked for.
-        permutations: distinct permutations of the sites under the space group,
-            centring included; operation g takes site i to permutations[g, i], (G, M).
+        permutations: distinct permutations of the places under the space group,
+            centring included; operation g takes place i to permutations[g, i], (G, M).
         space_group: Hermann-Mauguin symbol and number of the disordered crystal.
-        distances_A: minimum-image distances between the sites [Å], (M, M).
+        distances_A: minimum-image distances between the places [Å], (M, M).
     """
 
     cell: NDArray[np.float64]
@@ -63,7 +70,7 @@ class ParentCrystal:
 
     @property
     def site_numbers(self) -> NDArray[np.int64]:
-        """Atomic number of the ion that each site holds when occupied, (M,)."""
+        """Atomic number of the ion that each place holds, 0 for a vacancy, (M,)."""
         from ase.data import atomic_numbers
 
         numbers = np.zeros(len(self.sites), dtype=np.int64)
@@ -71,11 +78,24 @@ class ParentCrystal:
             numbers[group.indices] = atomic_numbers[group.species]
         return numbers
 
+    @property
+    def is_ion(self) -> NDArray[np.bool_]:
+        """Which places hold an ion when occupied, all but listed vacancies, (M,)."""
+        return self.site_numbers > 0
+
+    @property
+    def kinds(self) -> NDArray[np.int64]:
+        """Number of the group of each place, (M,)."""
+        kinds = np.empty(len(self.sites), dtype=np.int64)
+        for kind, group in enumerate(self.groups):
+            kinds[group.indices] = kind
+        return kinds
+
     def group(self, name: str) -> SiteGroup:
         """Look up a site group.
 
         Args:
-            name: as given to read_parent.
+            name: as given to read_parent, with its species where there are several.
 
         Returns:
             The group.
@@ -100,77 +120,84 @@ def available_groups(
         symprec_A: tolerance of the symmetry search [Å].
 
     Returns:
-        Wyckoff name, CIF label (up to three joined by "/"), species and occupancy of
-        each set, in the order of the CIF.
+        Wyckoff name, CIF labels and species joined by "/", and occupancy of each set,
+        in the order of the CIF.
 
     Raises:
         CrystalError: the file cannot be read or has no symmetry.
     """
     sites = read_cif_sites(cif_path, symprec_A=symprec_A)
-    orbits = find_symmetry(sites, symprec_A=symprec_A).orbits
-    return [_describe(orbit) for orbit in orbits]
+    return [
+        (orbit.name, orbit.label, "/".join(orbit.species), orbit.occupancy)
+        for orbit in find_symmetry(sites, symprec_A=symprec_A).orbits
+    ]
 
 
 def read_parent(
-    cif_path: str | Path, site_groups: Mapping[str, str], *, symprec_A: float = 0.01
+    cif_path: str | Path,
+    site_groups: Mapping[str, str | Sequence[str]],
+    *,
+    symprec_A: float = 0.01,
+    supercell: Supercell | None = None,
 ) -> ParentCrystal:
     """Read the parent crystal and put the mobile species on their site groups.
 
-    Everything outside the site groups is framework and must be fully occupied.
-    Occupancies of the site groups are ignored: the campaign sets the counts.
+    Everything outside the site groups is framework and must be fully occupied by one
+    species. Occupancies of the site groups are ignored: the campaign sets the counts.
 
     Args:
         cif_path: CIF with one structure and its symmetry operations written out.
-        site_groups: group name to chemical symbol. A name is the Wyckoff name in
-            the conventional cell as spglib finds it ("24d"); where several sets of
-            sites share it, the one that holds this species in the CIF is meant. A
-            CIF label ("Li2") names its set where that is not enough.
+        site_groups: group name to chemical symbol, or to several symbols of which a site
+            holds one; "vacancy" may be among them. A name is the Wyckoff name in the
+            conventional cell as spglib finds it ("24d"); where several sets of sites
+            share it, the one that holds this species in the CIF is meant. A CIF label
+            ("Li2") names its set where that is not enough.
         symprec_A: distance tolerance of symmetry [Å].
+        supercell: three repeats of the cell, or the new cell vectors as rows of whole
+            numbers; None for the cell of the CIF.
 
     Returns:
-        The parent crystal. Sites are ordered by group, then by coordinates.
+        The parent crystal. Places are ordered by group, then by coordinates.
 
     Raises:
         CrystalError: unreadable file, unknown, ambiguous or repeated group, unknown
-            species, partially occupied or overlapping framework, broken symmetry.
+            species, partially occupied or overlapping framework, a shared site on top
+            of a framework atom, broken symmetry, no supercell.
     """
     if not site_groups:
         raise CrystalError(f"{cif_path}: no site group given, expected at least one")
+    matrix = None if supercell is None else supercell_matrix(supercell)
     sites = read_cif_sites(cif_path, symprec_A=symprec_A)
     symmetry = find_symmetry(sites, symprec_A=symprec_A)
-    chosen = {
-        name: _find_orbit(cif_path, name, species, symmetry.orbits)
-        for name, species in site_groups.items()
-    }
-    _check_choice(cif_path, chosen, site_groups)
-    framework = [
-        orbit
-        for orbit in symmetry.orbits
-        if not any(orbit is other for other in chosen.values())
-    ]
-    _check_framework(cif_path, sites, framework)
-    return _assemble(sites, symmetry, chosen, site_groups, framework, symprec_A)
+    chosen = choose_orbits(cif_path, site_groups, sites, symmetry, symprec_A)
+    check_framework(cif_path, sites, symmetry.orbits, chosen)
+    if matrix is not None:
+        sites, symmetry = repeat_crystal(sites, symmetry, matrix)
+    return _assemble(sites, symmetry, chosen, site_groups, symprec_A)
 
 
 def _assemble(
     sites: CifSites,
     symmetry: Symmetry,
-    chosen: Mapping[str, Orbit],
-    site_groups: Mapping[str, str],
-    framework: list[Orbit],
+    chosen: Mapping[str, int],
+    site_groups: SiteGroups,
     symprec_A: float,
 ) -> ParentCrystal:
     groups, blocks, start = [], [], 0
-    for name, orbit in chosen.items():
-        block = sites.fractional[orbit.indices]
-        blocks.append(block[coordinate_order(block)])
-        indices = np.arange(start, start + len(block))
-        groups.append(SiteGroup(name, site_groups[name], indices))
-        start += len(block)
+    for name, number in chosen.items():
+        block = sites.fractional[symmetry.orbits[number].indices]
+        block = block[coordinate_order(block)]
+        species = species_of(site_groups[name])
+        for symbol in species:
+            listed = "vacancy" if symbol == "X" else symbol
+            full_name = name if len(species) == 1 else f"{name}/{listed}"
+            indices = np.arange(start, start + len(block))
+            groups.append(SiteGroup(full_name, symbol, indices, name))
+            blocks.append(block)
+            start += len(block)
     fractional = np.concatenate(blocks)
     kinds = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
-    fixed = [orbit.indices for orbit in framework]
-    order = _framework_order(sites, np.concatenate([np.empty(0, np.intp), *fixed]))
+    order = _framework_order(sites, symmetry, chosen)
     return ParentCrystal(
         cell=sites.cell,
         framework_numbers=sites.numbers[order],
@@ -187,86 +214,15 @@ def _assemble(
     )
 
 
-def _framework_order(sites: CifSites, indices: NDArray[np.intp]) -> NDArray[np.intp]:
+def _framework_order(
+    sites: CifSites, symmetry: Symmetry, chosen: Mapping[str, int]
+) -> NDArray[np.intp]:
+    """Return the framework atoms by atomic number, then by place."""
+    fixed = [
+        orbit.indices
+        for number, orbit in enumerate(symmetry.orbits)
+        if number not in chosen.values()
+    ]
+    indices = np.concatenate([np.empty(0, np.intp), *fixed])
     by_place = indices[coordinate_order(sites.fractional[indices])]
     return by_place[np.argsort(sites.numbers[by_place], kind="stable")]
-
-
-def _describe(orbit: Orbit) -> tuple[str, str, str, float]:
-    from ase.data import chemical_symbols
-
-    # A CIF that lists every atom has hundreds of labels per orbit.
-    shown = orbit.labels if len(orbit.labels) <= 3 else (orbit.labels[0], "…")
-    label = "/".join(shown)
-    return orbit.name, label, chemical_symbols[orbit.number], orbit.occupancy
-
-
-def _list(orbits: tuple[Orbit, ...]) -> str:
-    rows = [_describe(orbit) for orbit in orbits]
-    return ", ".join(f"{name} ({label}: {sp} {occ})" for name, label, sp, occ in rows)
-
-
-def _find_orbit(
-    cif_path: str | Path, name: str, species: str, orbits: tuple[Orbit, ...]
-) -> Orbit:
-    found = [orbit for orbit in orbits if orbit.name == name]
-    # Garnet oxygen and lithium both sit on a 96h: the lithium sites are meant.
-    alike = [orbit for orbit in found if _describe(orbit)[2] == species]
-    if len(alike) == 1:
-        return alike[0]
-    if not found:
-        found = [orbit for orbit in orbits if name in orbit.labels]
-    if not found:
-        raise CrystalError(
-            f"{cif_path}: no site group {name!r}; the crystal has {_list(orbits)}"
-        )
-    if len(found) > 1:
-        raise CrystalError(
-            f"{cif_path}: site group {name!r} is ambiguous, it fits "
-            f"{_list(tuple(found))}; use a CIF label that belongs to one of them"
-        )
-    return found[0]
-
-
-def _check_choice(
-    cif_path: str | Path, chosen: Mapping[str, Orbit], site_groups: Mapping[str, str]
-) -> None:
-    from ase.data import atomic_numbers
-
-    owners: dict[int, str] = {}
-    for name, orbit in chosen.items():
-        species = site_groups[name]
-        if atomic_numbers.get(species, 0) == 0:
-            raise CrystalError(
-                f"{cif_path}: site group {name!r} holds {species!r}, expected a "
-                "chemical symbol such as 'Li'"
-            )
-        first = owners.setdefault(id(orbit), name)
-        if first != name:
-            raise CrystalError(
-                f"{cif_path}: site groups {first!r} and {name!r} are the same sites"
-            )
-
-
-def _check_framework(
-    cif_path: str | Path, sites: CifSites, framework: list[Orbit]
-) -> None:
-    for orbit in framework:
-        if orbit.occupancy < 1.0:
-            name, label, species, occupancy = _describe(orbit)
-            raise CrystalError(
-                f"{cif_path}: site {label} ({name}, {species}) has occupancy "
-                f"{occupancy} but is in no site group; the framework must be fully "
-                "occupied"
-            )
-    indices = np.concatenate([np.empty(0, np.intp), *(o.indices for o in framework)])
-    points = sites.fractional[indices]
-    distances = minimum_image_distances(sites.cell, points[:, None] - points[None])
-    close = np.argwhere(np.triu(distances < _OVERLAP_A, 1))
-    if len(close):
-        i, j = close[0]
-        first, second = sites.labels[indices[i]], sites.labels[indices[j]]
-        raise CrystalError(
-            f"{cif_path}: framework atoms {first} and {second} are "
-            f"{distances[i, j]:.3f} Å apart, expected at least {_OVERLAP_A} Å"
-        )

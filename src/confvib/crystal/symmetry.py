@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from confvib.crystal.cif import CifSites
+from confvib.crystal.cif import CifSites, Contents
 from confvib.errors import CrystalError
 
 
@@ -17,16 +17,34 @@ class Orbit:
     Attributes:
         name: Wyckoff name, multiplicity in the conventional cell plus letter.
         labels: atom-site labels of the CIF in this orbit, sorted.
-        number: atomic number.
-        occupancy: occupancy in the CIF, 0 to 1.
+        contents: species and occupancies in the CIF.
         indices: sites of the cell that belong to it.
     """
 
     name: str
     labels: tuple[str, ...]
-    number: int
-    occupancy: float
+    contents: Contents
     indices: NDArray[np.intp]
+
+    @property
+    def occupancy(self) -> float:
+        """Occupancy by all species together, 0 to 1."""
+        return sum(value for _, value in self.contents)
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Chemical symbols in the CIF, sorted."""
+        return tuple(symbol for symbol, _ in self.contents)
+
+    @property
+    def label(self) -> str:
+        """Its CIF labels in short."""
+        # A CIF that lists every atom has hundreds of labels per orbit.
+        return "/".join(self.labels if len(self.labels) <= 3 else (self.labels[0], "…"))
+
+    def __str__(self) -> str:
+        content = ", ".join(f"{symbol} {value}" for symbol, value in self.contents)
+        return f"{self.name} ({self.label}: {content})"
 
 
 @dataclass(frozen=True)
@@ -62,8 +80,12 @@ def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
     Raises:
         CrystalError: spglib finds no symmetry, as for coinciding atoms.
     """
-    kinds = np.stack([sites.numbers.astype(np.float64), sites.occupancy.round(6)])
-    types = np.unique(kinds, axis=1, return_inverse=True)[1].reshape(-1) + 1
+    kinds = [
+        tuple((symbol, round(value, 6)) for symbol, value in content)
+        for content in sites.contents
+    ]
+    numbering = {kind: number for number, kind in enumerate(sorted(set(kinds)), 1)}
+    types = np.array([numbering[kind] for kind in kinds])
     dataset = _dataset(sites, types, symprec_A)
     volumes = [abs(np.linalg.det(cell)) for cell in (dataset.std_lattice, sites.cell)]
     orbits = []
@@ -74,9 +96,8 @@ def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
         orbits.append(
             Orbit(
                 name=f"{multiplicity}{dataset.wyckoffs[first]}",
-                labels=tuple(sorted({sites.labels[index] for index in indices})),
-                number=int(sites.numbers[first]),
-                occupancy=float(sites.occupancy[first]),
+                labels=_labels(sites, indices),
+                contents=sites.contents[first],
                 indices=indices,
             )
         )
@@ -86,6 +107,11 @@ def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
         translations=np.asarray(dataset.translations, dtype=np.float64),
         orbits=tuple(orbits),
     )
+
+
+def _labels(sites: CifSites, indices: NDArray[np.intp]) -> tuple[str, ...]:
+    found = {part for index in indices for part in sites.labels[index].split("/")}
+    return tuple(sorted(found))
 
 
 def site_permutations(

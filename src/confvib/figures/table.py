@@ -24,6 +24,11 @@ TEXT_WIDTH = 110
 """Columns of the plain-text table."""
 
 _TEXT_HEAD = f"{'T/K':>6}  {'convention':10}  {'average':16} {'S':16} {'-TS':16} {'G':16}"
+_EQUIVALENCES = {
+    "symmetry": "distinct by symmetry",
+    "pair_distances": "distinct by pair distances",
+}
+
 _TEXT_TAIL = f"{'cover':>6} {'ESS':>7} {'n99':>6}"
 
 
@@ -101,7 +106,8 @@ def gibbs_table_text(thermodynamics: pd.DataFrame, *, engine: str = "") -> str:
         "Averages, -TS and G in eV/atom, S in meV/(atom K); (12): standard error."
     )
     for block in _blocks(thermodynamics):
-        lines += ["", _heading(block), f"{_TEXT_HEAD} {_TEXT_TAIL}"]
+        heading = textwrap.wrap(_heading(block), TEXT_WIDTH, subsequent_indent="  ")
+        lines += ["", *heading, f"{_TEXT_HEAD} {_TEXT_TAIL}"]
         lines += [_text_row(*entry) for entry in block.each()]
         for label, sentence in _notes(block):
             lines += textwrap.wrap(
@@ -143,7 +149,9 @@ def _require_known(table: pd.DataFrame, name: str, known: tuple[str, ...]) -> No
 
 
 def _heading(block: _Block) -> str:
-    return f"Set {block.set_name}, level {block.level}: {LEVELS[block.level]}"
+    first = next(block.each())[2]
+    counted = _EQUIVALENCES.get(first["equivalence"], first["equivalence"])
+    return f"Set {block.set_name} ({counted}), level {block.level}: {LEVELS[block.level]}"
 
 
 def _notes(block: _Block) -> list[tuple[str, str]]:

@@ -63,6 +63,7 @@ def compute_normal_modes(
             started=started,
             inputs=[path for path in (structure, relaxed, model) if path],
             model_fingerprint=fingerprint,
+            equivalence=params["crystal"]["equivalence"],
         ),
     )
     good = sum(row["status"] == Status.OK for row in rows)

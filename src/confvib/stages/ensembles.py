@@ -89,7 +89,7 @@ def _errors(
         level.temperature_K,
         n_resamples=about["bootstrap_samples"],
         seed=about["seed"],
-        sampled_fraction=len(level.config_ids) / len(population.multiplicity),
+        sampled_fraction=len(level.config_ids) / _eligible(population, "canonical"),
     )
     if level.sigma_eV is None:
         return sampling
@@ -211,9 +211,13 @@ def _empty(
     ]
     n_used = len(level.config_ids)
     covered = sum(population.multiplicity[key] for key in level.config_ids)
+    whole = sum(
+        g * population.represents[key] for key, g in population.multiplicity.items()
+    )
     return {
         **dict.fromkeys(column.name for column in THERMODYNAMICS.columns),
         "set": about["set"],
+        "equivalence": about["equivalence"],
         "convention": convention,
         "level": level.name,
         "temperature_K": level.temperature_K,
@@ -223,16 +227,18 @@ def _empty(
         "n_failed": len(selected) - n_used,
         "n_left_basin": int(level.left_basin.sum()),
         "coverage_rows": n_used / len(selected) if selected else 0.0,
-        "coverage_multiplicity": covered / sum(population.multiplicity.values()),
+        "coverage_multiplicity": covered / whole,
         **_noise(level, convention),
     }
 
 
-def _eligible(population: Population, convention: str) -> int:
+def _eligible(population: Population, convention: str) -> float:
     """Return how many configurations the whole set has under a convention."""
-    if convention == "canonical":
-        return len(population.multiplicity)
-    return sum(population.representative.values())
+    return sum(
+        stands_for
+        for key, stands_for in population.represents.items()
+        if convention == "canonical" or population.representative[key]
+    )
 
 
 def _noise(level: Level, convention: str) -> Row:

@@ -76,7 +76,10 @@ def label_configurations(
         LABELS,
         rows,
         collect(
-            params["config_hash"], started=started, inputs=[structure, configurations]
+            params["config_hash"],
+            started=started,
+            inputs=[structure, configurations],
+            equivalence=params["crystal"]["equivalence"],
         ),
     )
 

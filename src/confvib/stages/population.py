@@ -65,6 +65,8 @@ class Population:
 
     Attributes:
         multiplicity: g of every eligible configuration, by config_id.
+        represents: Inequivalent configurations it stands for, by config_id: 1 unless
+            the set was drawn.
         representative: Does it stand for its pair-distance class, by config_id.
         set_of: Name of its set, by config_id.
         n_atoms: Atoms per cell.
@@ -74,6 +76,7 @@ class Population:
     """
 
     multiplicity: Mapping[str, int]
+    represents: Mapping[str, float]
     representative: Mapping[str, bool]
     set_of: Mapping[str, str]
     n_atoms: int
@@ -87,14 +90,14 @@ class Population:
         names = [self.set_of[config_id] for config_id in config_ids]
         for name in set(names):
             rows = [row for row, other in enumerate(names) if other == name]
-            members = [
-                g for key, g in self.multiplicity.items() if self.set_of[key] == name
-            ]
+            members = [key for key, other in self.set_of.items() if other == name]
             weights[rows] = sampling_weights(
                 [self.multiplicity[config_ids[row]] for row in rows],
                 design="orbits",
-                n_orbits=len(members),
-                n_microstates=float(sum(members)),
+                n_orbits=sum(self.represents[key] for key in members),
+                n_microstates=sum(
+                    self.represents[key] * self.multiplicity[key] for key in members
+                ),
             )
         return weights
 
@@ -216,6 +219,7 @@ def read_population(
         )
     return Population(
         multiplicity={row["config_id"]: row["multiplicity"] for row in configurations},
+        represents={row["config_id"]: row["represents"] for row in configurations},
         representative={
             row["config_id"]: row["pair_representative"] for row in configurations
         },

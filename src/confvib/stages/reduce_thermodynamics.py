@@ -37,7 +37,12 @@ def reduce_thermodynamics(
     rows: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
     for level in _levels(population, settings["temperatures_K"]):
-        about = {"set": set_name, "seed": params["seed"], **settings}
+        about = {
+            "set": set_name,
+            "equivalence": params["equivalence"],
+            "seed": params["seed"],
+            **settings,
+        }
         if not level.config_ids:
             rows += [
                 nothing(population, level, name, about)
@@ -47,7 +52,12 @@ def reduce_thermodynamics(
         rows += [canonical(population, level, about), published(population, level, about)]
         curves += convergence_rows(population, level, set_name)
     paths = [path for kind in inputs.values() for path in kind]
-    provenance = collect(params["config_hash"], started=started, inputs=paths)
+    provenance = collect(
+        params["config_hash"],
+        started=started,
+        inputs=paths,
+        equivalence=params["equivalence"],
+    )
     write_table(thermodynamics, THERMODYNAMICS, rows, provenance)
     write_table(convergence, CONVERGENCE, curves, provenance)
     used = {

@@ -97,6 +97,7 @@ def relax_configurations(
             started=started,
             inputs=[path for path in (structure, configurations, model) if path],
             model_fingerprint=fingerprint,
+            equivalence=params["crystal"]["equivalence"],
         ),
     )
     good = sum(row["status"] == Status.OK for row in rows)
@@ -116,7 +117,7 @@ def _row(
     status = Status.from_code(int(relaxed.status[index]))
     finite = bool(np.isfinite(positions).all())
     sites = nearest_sites(parent, positions, numbers)[0] if finite else None
-    start = np.flatnonzero(occupancy)
+    start = np.flatnonzero(occupancy & parent.is_ion)
     return {
         **{key: row[key] for key in ("config_id", "rank", "multiplicity")},
         "pair_representative": row["pair_representative"],

@@ -65,6 +65,7 @@ def sample_dynamics(
             started=started,
             inputs=[path for path in (structure, relaxed, model) if path],
             model_fingerprint=fingerprint,
+            equivalence=params["crystal"]["equivalence"],
             note=_note(params["settings"]["protocol"]),
         ),
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from confvib.crystal.parent import ParentCrystal, read_parent
+from confvib.crystal.rules import DistanceRule
 from confvib.crystal.sampling import campaign_order, chunk_bounds
 
 
@@ -17,7 +18,20 @@ def parent_of(structure: str, crystal: Mapping[str, Any]) -> ParentCrystal:
         structure,
         crystal["site_groups"],
         symprec_A=crystal["symmetry_tolerance_A"],
+        supercell=crystal["supercell"],
     )
+
+
+def rules_of(crystal: Mapping[str, Any]) -> list[DistanceRule]:
+    """Return the distance rules of the ``crystal`` section."""
+    return [
+        DistanceRule(
+            rule["groups"] and tuple(rule["groups"]),
+            rule["min_distance_A"],
+            rule["species"] and tuple(rule["species"]),
+        )
+        for rule in crystal["distance_rules"]
+    ]
 
 
 def eligible_rows(configurations: pa.Table, equivalence: str) -> NDArray[np.intp]:

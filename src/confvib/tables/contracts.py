@@ -22,12 +22,17 @@ _CONFIG_ID = Column("config_id", TEXT, "set and rank in canonical order; never c
 
 CONFIGURATIONS = TableSchema(
     "configurations",
-    1,
+    2,
     (
         _CONFIG_ID,
         Column("rank", COUNT, "position in the canonical order of the set"),
         Column("occupancy", BITS, "packed bits over the ordered sites of the parent"),
         Column("multiplicity", COUNT, "arrangements that symmetry maps onto this one"),
+        Column(
+            "represents",
+            REAL,
+            "inequivalent configurations that this row stands for; 1 unless drawn",
+        ),
         Column("pair_fingerprint", TEXT, "hash of the multiset of ion-ion distances"),
         Column("pair_representative", FLAG, "is it the first row with its fingerprint"),
         Column("n_internal_contacts", COUNT, "ion pairs closer than contact_cutoff_A"),
@@ -190,9 +195,10 @@ DYNAMICS = TableSchema(
 
 THERMODYNAMICS = TableSchema(
     "thermodynamics",
-    1,
+    2,
     (
         Column("set", TEXT, "configuration set, or 'all' for their union"),
+        Column("equivalence", TEXT, "what counts as one: symmetry or pair_distances"),
         Column("convention", TEXT, "canonical or published"),
         Column("level", TEXT, "conf, conf+harmonic or conf+md"),
         Column("temperature_K", REAL, "temperature", "K"),
@@ -210,7 +216,7 @@ THERMODYNAMICS = TableSchema(
         Column(
             "F_shift_eV_per_atom", REAL, "renormalisation of F by vibration", "eV/atom"
         ),
-        Column("n_configurations", COUNT, "rows the set has under its equivalence"),
+        Column("n_configurations", REAL, "what the set holds under its equivalence"),
         Column("n_selected", COUNT, "rows that the campaign samples"),
         Column("n_used", COUNT, "rows that entered"),
         Column("n_failed", COUNT, "selected rows that did not"),

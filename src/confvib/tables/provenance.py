@@ -20,6 +20,7 @@ class Provenance:
     config_hash: str
     inputs: dict[str, str] = field(default_factory=dict)
     model_fingerprint: str = ""
+    equivalence: str = ""
     note: str = ""
     version: str = confvib.__version__
     git_commit: str = ""
@@ -40,6 +41,7 @@ def collect(
     started: float,
     inputs: Iterable[str | Path] = (),
     model_fingerprint: str = "",
+    equivalence: str = "",
     note: str = "",
 ) -> Provenance:
     """Describe a file that is about to be written.
@@ -49,12 +51,14 @@ def collect(
         started: ``time.monotonic()`` when the stage began.
         inputs: Files it was made from; their SHA-256 is recorded.
         model_fingerprint: Fingerprint of the force field, where one was used.
+        equivalence: Which arrangements count as one, where rows are configurations.
         note: One free sentence.
     """
     return Provenance(
         config_hash=config_hash,
         inputs={str(path): file_sha256(path) for path in inputs},
         model_fingerprint=model_fingerprint,
+        equivalence=equivalence,
         note=note,
         git_commit=_git_commit(),
         created=datetime.now(tz=UTC).isoformat(timespec="seconds"),

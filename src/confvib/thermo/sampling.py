@@ -15,7 +15,7 @@ def sampling_weights(
     multiplicity: ArrayLike,
     *,
     design: Design,
-    n_orbits: int,
+    n_orbits: float,
     n_microstates: float,
 ) -> FloatArray:
     r"""Return how many microstates each sampled row stands for (Horvitz-Thompson).

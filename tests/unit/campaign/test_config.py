@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from confvib.campaign.composition import group_counts
 from confvib.campaign.config import Campaign, load_campaign
 from confvib.errors import ConfigError
 
@@ -59,6 +60,56 @@ MISTAKES = {
         ("sets", "11_45", "counts"),
         {"96h": 56},
         "sets.11_45.counts = {'96h': 56}: expected one count for each of ['24d', '96h']",
+    ),
+    "several counts for one species": (
+        ("sets", "11_45", "counts"),
+        {"24d": 11, "96h": {"Li": 40, "Na": 5}},
+        "expected one count for each of ['24d', '96h']",
+    ),
+    "a negative count": (
+        ("sets", "11_45", "counts"),
+        {"24d": -1, "96h": 57},
+        "sets.11_45.counts.24d = -1: Input should be greater than or equal to 0",
+    ),
+    "a rule by groups and by species": (
+        ("crystal", "distance_rules"),
+        [{"groups": ["24d", "96h"], "species": ["Li", "Li"], "min_distance_A": 2}],
+        "crystal.distance_rules[0]: groups and species are both given",
+    ),
+    "a rule for a species that is not there": (
+        ("crystal", "distance_rules"),
+        [{"species": ["Li", "Na"], "min_distance_A": 2}],
+        "crystal.distance_rules: rule Li–Na > 2.0 Å: no site holds 'Na', expected one of",
+    ),
+    "a rule on a contact": (
+        ("crystal", "distance_rules"),
+        [{"groups": ["24d", "24d"], "min_distance_A": 3.975}],
+        "crystal.distance_rules: rule 24d–24d > 3.975 Å: the crystal has a contact of",
+    ),
+    "a supercell without volume": (
+        ("crystal", "supercell"),
+        [[1, 0, 0], [0, 1, 0], [1, 1, 0]],
+        "supercell ((1, 0, 0), (0, 1, 0), (1, 1, 0)): has determinant 0",
+    ),
+    "more sampled than drawn": (
+        ("sets", "11_45"),
+        {"counts": {"24d": 11, "96h": 45}, "draw": 100, "sample": 101, "chunks": 4},
+        "sets.11_45: sample = 101 exceeds draw = 100",
+    ),
+    "drawn and imported": (
+        ("sets", "11_45"),
+        {
+            "counts": {"24d": 11, "96h": 45},
+            "draw": 100,
+            "imported": "x.parquet",
+            "chunks": 4,
+        },
+        "sets.11_45: draw and imported are both given",
+    ),
+    "no such import": (
+        ("sets", "11_45"),
+        {"counts": {"24d": 11, "96h": 45}, "imported": "x.parquet", "chunks": 4},
+        "sets.11_45.imported = 'x.parquet': no such file",
     ),
     "no chunks": (
         ("sets", "11_45", "chunks"),
@@ -157,6 +208,49 @@ def test_all_mistakes_are_reported_at_once():
         load_campaign(raw, ROOT)
     assert "seed = 'today'" in str(caught.value)
     assert "sets.11_45.chunks = 0" in str(caught.value)
+
+
+def test_pair_distance_classes_cannot_be_drawn():
+    raw = changed(("sets", "11_45", "draw"), 500)
+    raw["crystal"]["equivalence"] = "pair_distances"
+    with pytest.raises(ConfigError, match=r"expected crystal.equivalence 'symmetry'"):
+        load_campaign(raw, ROOT)
+
+
+def mixed(counts, **crystal):
+    raw = changed(("sets", "11_45"), None)
+    raw["crystal"] |= {
+        "formula": "Li6NaLa3Zr2O12",
+        "site_groups": {"24d": "Li", "96h": ["Li", "Na", "vacancy"]},
+    } | crystal
+    raw["sets"]["12_44"]["counts"] = counts
+    return load_campaign(raw, ROOT)
+
+
+def test_several_species_on_a_site_have_a_count_each():
+    counts = {"24d": 12, "96h": {"Li": 36, "Na": 8, "vacancy": 52}}
+    campaign = mixed(counts)
+    assert group_counts(campaign.sets["12_44"]) == {
+        "24d": 12,
+        "96h/Li": 36,
+        "96h/Na": 8,
+        "96h/vacancy": 52,
+    }
+    doubled = {
+        "24d": 24,
+        "96h": {"Li": 72, "Na": 16, "vacancy": 104},
+    }
+    mixed(doubled, supercell=[2, 1, 1])
+    with pytest.raises(ConfigError, match=r"48 Li in the cell; .* needs 96"):
+        mixed(counts | {"96h": counts["96h"] | {"vacancy": 148}}, supercell=[2, 1, 1])
+    counts["96h"]["vacancy"] = 51
+    with pytest.raises(ConfigError, match="96h add up to 95, expected 96, the number of"):
+        mixed(counts)
+    counts["96h"] |= {"Na": 9, "vacancy": 51}
+    with pytest.raises(
+        ConfigError, match=r"9 Na in the cell; crystal.formula .* needs 8"
+    ):
+        mixed(counts)
 
 
 def test_the_default_is_the_papers_campaign():

@@ -41,6 +41,18 @@ CHANGES = {
         lambda raw: raw["sets"]["11_45"]["counts"].update({"24d": 10, "96h": 46}),
         set(),
     ),
+    "a draw": (
+        lambda raw: raw["sets"]["12_44"].update(draw=500),
+        set(hashes()),
+    ),
+    "a supercell": (
+        lambda raw: [
+            raw["crystal"].update(supercell=[1, 1, 2]),
+            raw["sets"]["12_44"].update(counts={"24d": 24, "96h": 88}),
+            raw["sets"]["11_45"].update(counts={"24d": 22, "96h": 90}),
+        ],
+        set(hashes()),
+    ),
     "a label setting": (
         lambda raw: raw["labels"]["relaxation"].update(perturbation_A=0.2),
         {"labels", "model", "relaxed", "harmonic", "dynamics", "thermodynamics"},

@@ -75,6 +75,11 @@ def test_missing_file(tmp_path):
         ("-x,-y,-z+1/2", "-x,-y,x", "holds something that is no operation"),
         ("O1 O2-", "O1 Qq", "no element in atom type 'Qq'"),
         ("0.25 1\n", "0.25 1.2\n", "site O1 has occupancy 1.2, expected 0 < value <= 1"),
+        (
+            "-x,-y,-z+1/2'\n",
+            "-x,-y,-z+1/2'\n'x,y+0.005,z'\n",
+            r"site LiT and its image by symmetry are 0.0250 Å apart, .* look rounded",
+        ),
         ("0.3(2) 0.5", "0.3(2) 0", "site LiT has occupancy 0.0"),
         ("0.3(2) 0.5", "0.3(2) nan", "site LiT has occupancy nan"),
         ("0.3(2) 0.5", "0.3(2) ?", "cannot be interpreted"),

@@ -1,14 +1,16 @@
 """The configurational space of cubic LLZO, and what must not change it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.io import read
 
-from confvib.crystal import independent_sets
+from confvib.crystal import enumeration, independent_sets
+from confvib.crystal.burnside import Ratio
 from confvib.crystal.configuration import pack_occupancy
-from confvib.crystal.counting import SiteGraph, count_arrangements
+from confvib.crystal.counting import count_arrangements
 from confvib.crystal.enumeration import enumerate_configurations
 from confvib.crystal.fingerprint import (
     internal_contacts,
@@ -17,6 +19,7 @@ from confvib.crystal.fingerprint import (
 )
 from confvib.crystal.parent import read_parent
 from confvib.crystal.rules import DistanceRule, conflict_matrix
+from confvib.crystal.site_graph import SiteGraph
 from confvib.errors import EnumerationError
 
 CUBIC = Path(__file__).parents[3] / "resources" / "structures" / "c-LLZO.cif"
@@ -98,6 +101,14 @@ def test_infeasible_request_names_group_and_largest_count(cubic_llzo, llzo_rules
     assert "the rules 24d–96h > 2.0 Å, 96h–96h > 1.0 Å forbid every" in message
     assert "14 on '24d', 42 on '96h'" in message
     assert "at most 13 ions fit on '24d' or at most 40 ions fit on '96h'" in message
+    # 14 ions exclude 56 of the 96 sites.
+    assert "; 24d–96h > 2.0 Å alone does; with the other counts" in message
+
+
+def test_infeasible_request_names_the_rule_that_is_too_strict(cubic_llzo, llzo_rules):
+    rules = [*llzo_rules, DistanceRule(("24d", "24d"), 4.0)]
+    with pytest.raises(EnumerationError, match=r"24d–24d > 4\.0 Å alone does"):
+        enumerate_configurations(cubic_llzo, {"24d": 13, "96h": 43}, rules)
 
 
 def test_groups_that_crowd_each_other_out(cubic_llzo):
@@ -126,11 +137,28 @@ def test_fractional_counts_are_refused(cubic_llzo, llzo_rules):
 
 def test_hopeless_requests_are_refused_before_they_start(cubic_llzo, llzo_rules):
     counts = {"24d": 12, "96h": 44}
-    message = "426024 arrangements are at least 4438 inequivalent .* the limit of 4000"
+    message = (
+        r"\{'24d': 12, '96h': 44\} has 4493 inequivalent configurations, more than the "
+        r"limit of 4492; draw a sample of them \(sets\.<name>\.draw\)"
+    )
     with pytest.raises(EnumerationError, match=message):
-        enumerate_configurations(cubic_llzo, counts, llzo_rules, max_configurations=4_000)
-    with pytest.raises(EnumerationError, match=r"about .*e\+3\d arrangements of"):
+        enumerate_configurations(cubic_llzo, counts, llzo_rules, max_configurations=4_492)
+    with pytest.raises(EnumerationError, match=r"has 1\.303e\+32 inequivalent conf"):
         enumerate_configurations(cubic_llzo, counts, [])
+
+
+@pytest.mark.parametrize("wrong", [{"raw_count": 1_055}, {"n_inequivalent": 12}])
+def test_enumeration_is_checked_against_both_counts(
+    cubic_llzo, llzo_rules, monkeypatch, wrong
+):
+    ratio = replace(Ratio((13, 43), 1_056, 11), **wrong)
+    monkeypatch.setattr(enumeration, "count_ratios", lambda *_: [ratio])
+    message = (
+        "self-check failed: 11 rows for 1056 arrangements, 0 rows repeated and 0 with a "
+        f"wrong multiplicity, expected {ratio.n_inequivalent} for {ratio.raw_count}"
+    )
+    with pytest.raises(EnumerationError, match=message):
+        enumerate_configurations(cubic_llzo, {"24d": 13, "96h": 43}, llzo_rules)
 
 
 def test_origin_and_order_of_the_cif_do_not_matter(

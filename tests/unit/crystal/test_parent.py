@@ -1,5 +1,6 @@
 """The parent crystal: names, order, permutations, and every refusal."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,12 +95,125 @@ def test_supercell_keeps_wyckoff_names_and_gains_translations(fluorite_cif):
     assert len(parent.permutations) == 16 * 8
 
 
-def test_mixed_sites_are_separate_groups(write_cif):
-    rows = [("Zr", "Zr", (0, 0, 0), 0.5), ("Ta", "Ta", (0, 0, 0), 0.5)]
+def _mixed(write_cif, *occupancies):
+    rows = [
+        (symbol, symbol, (0, 0, 0), occupancy)
+        for symbol, occupancy in zip(("Zr", "Ta"), occupancies, strict=True)
+    ]
     rows += [("O", "O", (0.5, 0.5, 0.5), 1)]
-    parent = read_parent(write_cif(4.0 * np.eye(3), rows), {"Zr": "Zr", "Ta": "Ta"})
-    np.testing.assert_allclose(parent.sites, 0.0)
-    np.testing.assert_allclose(parent.distances_A, 0.0)
+    return write_cif(4.0 * np.eye(3), rows)
+
+
+def test_a_shared_site_has_a_place_for_each_species(write_cif):
+    path = _mixed(write_cif, 0.5, 0.5)
+    assert available_groups(path)[0] == ("1a", "Ta/Zr", "Ta/Zr", 1.0)
+    parent = read_parent(path, {"1a": ["Zr", "Ta", "vacancy"]}, supercell=(2, 1, 1))
+    assert [group.name for group in parent.groups] == ["1a/Zr", "1a/Ta", "1a/vacancy"]
+    assert {group.site for group in parent.groups} == {"1a"}
+    np.testing.assert_array_equal(parent.site_numbers, [40, 40, 73, 73, 0, 0])
+    np.testing.assert_array_equal(parent.is_ion, [1, 1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(parent.kinds, [0, 0, 1, 1, 2, 2])
+    np.testing.assert_allclose(parent.sites, [[0, 0, 0], [0.5, 0, 0]] * 3)
+    assert parent.distances_A[0, 2] == parent.distances_A[0, 4] == 0.0
+    # Both halves of the doubled cell swap together, whatever they hold.
+    assert parent.permutations.tolist() == [[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 5, 4]]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"Zr": "Zr", "Ta": "Ta"}, "'Zr' and 'Ta' are the same sites; list the species"),
+        ({"1a": ["Zr", "Zr"]}, "expected at least one ion and no species twice"),
+        ({"1a": "vacancy"}, "expected at least one ion and no species twice"),
+        ({"1b": "O"}, r"site Ta/Zr \(1a, Ta/Zr\) has occupancy 1 by several species"),
+    ],
+)
+def test_refused_shared_sites(write_cif, groups, message):
+    with pytest.raises(CrystalError, match=message):
+        read_parent(_mixed(write_cif, 0.5, 0.5), groups)
+
+
+def test_occupancies_of_a_site_add_up_to_one_at_most(write_cif):
+    message = r"occupancies of site Zr/Ta add up to 1.25 \(Zr 0.5 \+ Ta 0.75\)"
+    with pytest.raises(CrystalError, match=message):
+        available_groups(_mixed(write_cif, 0.5, 0.75))
+
+
+@pytest.mark.parametrize(
+    "supercell",
+    [(2, 1, 1), [[1, 1, 0], [-1, 1, 0], [0, 0, 1]], [[0, 1, 1], [1, 0, 1], [1, 1, 0]]],
+)
+def test_a_supercell_is_the_crystal_repeated(fluorite_cif, supercell):
+    groups = {"8c": "Li", "4b": "Na"}
+    cell = read_parent(fluorite_cif(1, 1, 1), groups)
+    large = read_parent(fluorite_cif(1, 1, 1), groups, supercell=supercell)
+    assert len(large.sites) == 2 * len(cell.sites)
+    assert len(large.framework_numbers) == 2 * len(cell.framework_numbers)
+    assert [group.name for group in large.groups] == ["8c", "4b"]
+    for image in large.permutations:
+        # Its operations are isometries, and together a group.
+        np.testing.assert_allclose(
+            large.distances_A[np.ix_(image, image)], large.distances_A, atol=1e-9
+        )
+    known = set(map(tuple, large.permutations.tolist()))
+    first = large.permutations[-1]
+    assert {tuple(first[row].tolist()) for row in large.permutations} == known
+    assert np.sort(large.distances_A[0])[1] == pytest.approx(5.0 * 3**0.5 / 4)
+
+
+def test_a_supercell_has_the_symmetry_that_spglib_finds_in_its_cif(fluorite_cif):
+    groups = {"8c": "Li", "4b": "Na"}
+    repeated = read_parent(fluorite_cif(1, 1, 1), groups, supercell=(2, 1, 1))
+    listed = read_parent(fluorite_cif(2, 1, 1), groups)
+    np.testing.assert_allclose(repeated.sites, listed.sites, atol=1e-9)
+    np.testing.assert_array_equal(repeated.permutations, listed.permutations)
+
+
+@pytest.mark.parametrize(
+    ("supercell", "message"),
+    [
+        ((2, 1), "expected three whole numbers, or three rows of three"),
+        ((2.0, 1.0, 1.5), "expected three whole numbers, or three rows of three"),
+        ((1, 1, 0), "has determinant 0, expected at least 1"),
+        ([[0, 1, 0], [1, 0, 0], [0, 0, 1]], "has determinant -1, expected at least 1"),
+    ],
+)
+def test_refused_supercells(supercell, message):
+    with pytest.raises(CrystalError, match=message):
+        read_parent(CUBIC, GROUPS, supercell=supercell)
+
+
+def _rounded(write_cif, digits):
+    """List every atom of a hexagonal crystal with few digits."""
+    third = np.round([1 / 3, 2 / 3], digits)
+    points = [(third[0], third[1], 0.25), (third[1], third[0], 0.75)]
+    cell = [[6.0, 0, 0], [-3.0, 3.0 * 3**0.5, 0], [0, 0, 9.0]]
+    rows = [(f"Li{n}", "Li", point, 0.5) for n, point in enumerate(points)]
+    return write_cif(
+        cell, [*rows, ("O1", "O", (0, 0, 0), 1), ("O2", "O", (0, 0, 0.5), 1)]
+    )
+
+
+def test_symmetry_broken_by_rounding_is_said_with_its_size(write_cif):
+    assert read_parent(_rounded(write_cif, 6), {"2c": "Li"}).space_group[1] == 194
+    with pytest.raises(CrystalError) as caught:
+        read_parent(_rounded(write_cif, 2), {"2c": "Li"})
+    message = str(caught.value)
+    assert "no site group '2c'; the crystal has" in message
+    assert "The sites miss P6_3/mmc (194; 24 operations instead of" in message
+    # Each coordinate is off by a third of a hundredth of 6 Å.
+    assert re.search(r"by 0\.0[45678]\d+ Å at Li0", message)
+    assert "a symmetry tolerance of 0.3 Å accepts it" in message
+    assert read_parent(
+        _rounded(write_cif, 2), {"2c": "Li"}, symprec_A=0.3
+    ).permutations.shape == (2, 2)
+
+
+def test_shared_site_on_a_framework_atom(write_cif):
+    path = _cubic(write_cif, ("O1", "O", (0.0, 0.0, 0.1), 1))
+    message = "framework atom and shared site O1 and Li are 0.400 Å apart"
+    with pytest.raises(CrystalError, match=message):
+        read_parent(path, {"Li": "Li"})
 
 
 def _cubic(write_cif, *extra):
@@ -141,11 +255,11 @@ def test_overlapping_framework(write_cif):
         read_parent(path, {"Li": "Li"})
 
 
-def test_coinciding_atoms_have_no_symmetry(write_cif):
+def test_a_site_listed_twice(write_cif):
     path = _cubic(
         write_cif, ("O1", "O", (0.5, 0.5, 0.5), 1), ("O2", "O", (0.5, 0.5, 0.5001), 1)
     )
-    with pytest.raises(CrystalError, match="cannot find the space group of 3 sites"):
+    with pytest.raises(CrystalError, match="O1 and O2 put O on the same site"):
         read_parent(path, {"Li": "Li"})
 
 
@@ -154,7 +268,7 @@ def _one_operation(translation):
         space_group=("P1", 1),
         rotations=np.eye(3, dtype=np.int64)[None],
         translations=np.array([translation]),
-        orbits=(Orbit("1a", ("Li",), 3, 1.0, np.arange(2)),),
+        orbits=(Orbit("1a", ("Li",), (("Li", 1.0),), np.arange(2)),),
     )
 
 

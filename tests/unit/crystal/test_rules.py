@@ -22,6 +22,62 @@ def test_no_rules_no_conflicts(cubic_llzo):
     assert not conflict_matrix(cubic_llzo, []).any()
 
 
+def test_rules_by_species_and_for_every_pair_of_ions(fluorite_cif):
+    groups = {"8c": ["Li", "Na", "vacancy"], "4b": "Na"}
+    parent = read_parent(fluorite_cif(1, 1, 1), groups)
+    site = [*np.tile(np.arange(8), 3).tolist(), 8, 9, 10, 11]
+    place = {group.name: group.indices for group in parent.groups}
+
+    same_site = {
+        (i, j) for i in range(24) for j in range(24) if i != j and site[i] == site[j]
+    }
+
+    def pairs(*rules):
+        found = np.argwhere(conflict_matrix(parent, rules)).tolist()
+        return {tuple(pair) for pair in found}
+
+    def within(limit_A, first, second):
+        return {
+            (i, j)
+            for i, j in map(tuple, np.argwhere(parent.distances_A < limit_A).tolist())
+            if site[i] != site[j]
+            and ((i in first and j in second) or (j in first and i in second))
+        }
+
+    assert pairs() == same_site
+    lithium, sodium = set(place["8c/Li"]), set(place["8c/Na"]) | set(place["4b"])
+    on_8c, vacancies = lithium | set(place["8c/Na"]), set(place["8c/vacancy"])
+    for rule, first, second in [
+        (DistanceRule(None, 2.6, ("Na", "Na")), sodium, sodium),
+        (DistanceRule(None, 2.6, ("Li", "Na")), lithium, sodium),
+        (DistanceRule(None, 2.6), lithium | sodium, lithium | sodium),
+        (DistanceRule(("8c", "8c"), 2.6), on_8c, on_8c),
+        (DistanceRule(("8c/Li", "8c"), 2.6), lithium, on_8c),
+        (DistanceRule(None, 2.6, ("vacancy", "vacancy")), vacancies, vacancies),
+    ]:
+        expected = within(2.6, first, second)
+        assert len(expected) > 0
+        assert pairs(rule) == same_site | expected
+
+
+def test_rule_for_an_absent_species(cubic_llzo):
+    with pytest.raises(
+        CrystalError, match=r"no site holds 'Na', expected one of \['Li'\]"
+    ):
+        conflict_matrix(cubic_llzo, [DistanceRule(None, 2.0, ("Li", "Na"))])
+
+
+def test_overlapping_sites_need_a_rule(write_cif):
+    rows = [("Li1", "Li", (0, 0, 0), 0.5), ("Na1", "Na", (0, 0, 0.1), 0.5)]
+    parent = read_parent(write_cif(4.0 * np.eye(3), rows), {"Li1": "Li", "Na1": "Na"})
+    message = (
+        r"sites of 'Li1' and 'Na1' are 0.400 Å apart at \[0.0, 0.0, 0.0\] and no rule"
+    )
+    with pytest.raises(CrystalError, match=message):
+        conflict_matrix(parent, [])
+    assert conflict_matrix(parent, [DistanceRule(None, 1.0)]).sum() == 2
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

@@ -206,6 +206,7 @@ def harmonic(rng):
 def thermodynamics_row(convention, level, temperature_K, **changes):
     row = {
         "set": "12_44",
+        "equivalence": "symmetry",
         "convention": convention,
         "level": level,
         "temperature_K": temperature_K,

@@ -200,7 +200,7 @@ def test_text_is_aligned_and_narrow(thermodynamics):
 def test_names_from_the_configuration_are_escaped(thermodynamics):
     thermodynamics["set"] = "<b>&"
     html = gibbs_table_html(thermodynamics, engine="vasp", campaign="a<b")
-    assert "Set &lt;b&gt;&amp;, level conf" in html
+    assert "Set &lt;b&gt;&amp; (distinct by symmetry), level conf" in html
     Page(html)
 
 

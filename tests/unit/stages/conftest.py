@@ -31,6 +31,7 @@ class Campaign:
         self.energies_eV = dict(zip(self.selected, energies, strict=True))
         self.harmonic_status = {}
         self.n_moved = {}
+        self.represents = 1.0
 
     def key(self, rank):
         return f"6_2-{rank:08d}"
@@ -59,6 +60,7 @@ class Campaign:
                 rank=rank,
                 occupancy=b"\x00",
                 multiplicity=g,
+                represents=self.represents,
                 pair_fingerprint=fingerprint,
                 pair_representative=fingerprint not in self.fingerprints[:rank],
             )

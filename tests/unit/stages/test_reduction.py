@@ -61,6 +61,20 @@ def test_canonical_conf_is_the_weighted_sum_by_hand(campaign):
     assert row["status"] == "ok"
 
 
+def test_rows_of_a_draw_stand_for_the_set_they_were_drawn_from(campaign):
+    everything, _ = reduced(campaign)
+    campaign.represents = 1e30 / 6
+    rows, _ = reduced(campaign)
+    before, after = (r["canonical", "conf"] for r in (everything, rows))
+    # A uniform draw leaves averages as they are and scales Z.
+    assert after["log_Z"] - before["log_Z"] == pytest.approx(np.log(1e30 / 6), rel=1e-12)
+    assert after["U_eV_per_atom"] == pytest.approx(before["U_eV_per_atom"], rel=1e-13)
+    gained = 1e3 * KB * np.log(1e30 / 6) / 4
+    assert after["S_meV_per_atom_K"] - before["S_meV_per_atom_K"] == pytest.approx(gained)
+    assert after["n_configurations"] == pytest.approx(1e30)
+    assert after["coverage_multiplicity"] == pytest.approx(18 / (21 * 1e30 / 6))
+
+
 def test_harmonic_level_adds_the_modes_free_energy(campaign):
     rows, _ = reduced(campaign)
     row = rows["canonical", "conf+harmonic"]
