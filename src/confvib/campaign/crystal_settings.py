@@ -13,9 +13,7 @@ class DistanceRuleSettings(Section):
 
     groups: Annotated[
         tuple[str, str] | None,
-        Field(
-            description="only ions on these two site groups; may be one twice"
-        ),
+        Field(description="only ions on these two site groups; may be one twice"),
     ] = None
     species: Annotated[
         tuple[str, str] | None,
@@ -28,9 +26,7 @@ class DistanceRuleSettings(Section):
     @model_validator(mode="after")
     def _groups_or_species(self) -> Self:
         if self.groups is not None and self.species is not None:
-            message = (
-                "groups and species are both given: expected one of them or none"
-            )
+            message = "groups and species are both given: expected one of them or none"
             raise ValueError(message)
         return self
 

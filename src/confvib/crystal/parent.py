@@ -172,7 +172,7 @@ def read_parent(
     chosen = choose_orbits(cif_path, site_groups, sites, symmetry, symprec_A)
     check_framework(cif_path, sites, symmetry.orbits, chosen)
     if matrix is not None:
-        sites, symmetry = repeat_crystal(sites, symmetry, matrix)
+        sites, symmetry = repeat_crystal(sites, symmetry, matrix, symprec_A)
     return _assemble(sites, symmetry, chosen, site_groups, symprec_A)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from confvib.crystal.cif import CifSites
 from confvib.crystal.lattice import wrap
-from confvib.crystal.symmetry import Orbit, Symmetry
+from confvib.crystal.symmetry import Orbit, Symmetry, find_symmetry
 from confvib.errors import CrystalError
 
 Supercell: TypeAlias = Sequence[int] | Sequence[Sequence[int]]
@@ -47,7 +48,7 @@ def supercell_matrix(supercell: Supercell) -> NDArray[np.int64]:
 
 
 def repeat_crystal(
-    sites: CifSites, symmetry: Symmetry, matrix: NDArray[np.int64]
+    sites: CifSites, symmetry: Symmetry, matrix: NDArray[np.int64], symprec_A: float
 ) -> tuple[CifSites, Symmetry]:
     r"""Repeat a crystal and keep the operations that its new lattice allows.
 
@@ -60,6 +61,7 @@ def repeat_crystal(
         sites: sites of the old cell.
         symmetry: its operations and orbits.
         matrix: P, (3, 3).
+        symprec_A: distance tolerance of symmetry [Å].
 
     Returns:
         The sites of the new cell and its operations. Orbits keep their names: sites
@@ -76,23 +78,29 @@ def repeat_crystal(
         contents=tuple(content for content in sites.contents for _ in range(n_copies)),
         fractional=wrap(fractional),
     )
+    if not symmetry.complete:
+        # The old cell is itself less symmetric than the crystal; the new one may regain
+        # operations that the old one does not know.
+        larger = find_symmetry(repeated, symprec_A=symprec_A)
+        return repeated, replace(larger, orbits=_repeated(symmetry.orbits, n_copies))
     rotations = to_new @ symmetry.rotations @ matrix.T
     whole = np.all(np.abs(rotations - np.round(rotations)) < _WHOLE, axis=(1, 2))
     translations = (symmetry.translations[whole, None] + shifts[None]) @ to_new.T
-    orbits = tuple(
-        Orbit(
-            orbit.name,
-            orbit.labels,
-            orbit.contents,
-            (orbit.indices[:, None] * n_copies + np.arange(n_copies)).reshape(-1),
-        )
-        for orbit in symmetry.orbits
-    )
     return repeated, Symmetry(
         space_group=symmetry.space_group,
         rotations=np.repeat(np.round(rotations[whole]).astype(np.int64), n_copies, 0),
         translations=wrap(translations.reshape(-1, 3)),
-        orbits=orbits,
+        orbits=_repeated(symmetry.orbits, n_copies),
+    )
+
+
+def _repeated(orbits: Sequence[Orbit], n_copies: int) -> tuple[Orbit, ...]:
+    return tuple(
+        replace(
+            orbit,
+            indices=(orbit.indices[:, None] * n_copies + np.arange(n_copies)).ravel(),
+        )
+        for orbit in orbits
     )
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +57,15 @@ class Symmetry:
         rotations: in units of the cell vectors, (G, 3, 3).
         translations: in units of the cell vectors, centring included, (G, 3).
         orbits: all sites of the cell, orbit by orbit, in the order of the CIF.
+        complete: does the cell have the whole point group of the crystal? A doubled
+            cubic cell has not.
     """
 
     space_group: tuple[str, int]
     rotations: NDArray[np.int64]
     translations: NDArray[np.float64]
     orbits: tuple[Orbit, ...]
+    complete: bool = True
 
 
 def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
@@ -106,7 +110,23 @@ def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
         rotations=np.asarray(dataset.rotations, dtype=np.int64),
         translations=np.asarray(dataset.translations, dtype=np.float64),
         orbits=tuple(orbits),
+        complete=_n_rotations(np.asarray(dataset.rotations))
+        == _point_group_order(dataset),
     )
+
+
+def _n_rotations(rotations: NDArray[np.integer]) -> int:
+    return len(np.unique(rotations.reshape(-1, 9), axis=0))
+
+
+def _point_group_order(dataset: Any) -> int:
+    import spglib
+
+    with warnings.catch_warnings():
+        # Some releases announce their coming error handling here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = spglib.get_symmetry_from_database(dataset.hall_number)
+    return _n_rotations(found["rotations"]) if found else 0
 
 
 def _labels(sites: CifSites, indices: NDArray[np.intp]) -> tuple[str, ...]:

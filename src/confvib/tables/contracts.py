@@ -249,3 +249,18 @@ CONVERGENCE = TableSchema(
         *STATUS,
     ),
 )
+
+IMPORTS = TableSchema(
+    "imports",
+    1,
+    (
+        Column("source", TEXT, "file, with '#' and a number where it holds several"),
+        Column("config_id", TEXT, "configuration that the structure is; null if none"),
+        Column("pair_fingerprint", TEXT, "of that configuration"),
+        Column("displacement_max_A", REAL, "largest distance, ion to its site", "Å"),
+        Column("displacement_rms_A", REAL, "root-mean-square of these distances", "Å"),
+        Column("framework_displacement_max_A", REAL, "likewise for framework atoms", "Å"),
+        Column("length_scale", REAL, "lengths of the structure over the parent's"),
+        *STATUS,
+    ),
+)

@@ -32,6 +32,11 @@ _WHERE = {
         "configuration added, temperature, level and convention",
         "reduce_thermodynamics",
     ),
+    "imports": (
+        "{table}.imports",
+        "imported structure, or (status missing) configuration that none of them is",
+        "confvib import-set",
+    ),
 }
 
 _HEAD = """\

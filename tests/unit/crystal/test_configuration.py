@@ -1,5 +1,7 @@
 """Configurations as atoms, as bytes, and recognised after they moved."""
 
+import math
+
 import numpy as np
 import pytest
 from ase.data import atomic_numbers
@@ -10,6 +12,8 @@ from confvib.crystal.configuration import (
     pack_occupancy,
     unpack_occupancy,
 )
+from confvib.crystal.enumeration import enumerate_configurations
+from confvib.crystal.fingerprint import pair_fingerprints
 from confvib.crystal.parent import read_parent
 from confvib.errors import CrystalError
 
@@ -105,3 +109,27 @@ def test_refusals(fluorite, row):
     numbers[-1] = 19
     with pytest.raises(CrystalError, match=r"atomic number 19, expected .*\[3, 11\]"):
         nearest_sites(fluorite, atoms.positions, numbers)
+
+
+def test_species_that_share_a_site_keep_the_order_of_atoms(fluorite_cif):
+    groups = {"8c": ["Li", "Na", "vacancy"], "4b": "Na"}
+    parent = read_parent(fluorite_cif(1, 1, 1), groups)
+    counts = {"8c/Li": 3, "8c/Na": 2, "8c/vacancy": 3, "4b": 1}
+    found = enumerate_configurations(parent, counts, [])
+    # Arrangements of three kinds on 8 sites, times the sites of 4b.
+    assert found.raw_count == 4 * math.factorial(8) // (6 * 2 * 6)
+    for occupancy in found.occupancy:
+        atoms = configuration_atoms(parent, occupancy)
+        assert atoms.numbers.tolist() == [40] * 4 + [3] * 3 + [11] * 3
+        nearest, distance = nearest_sites(parent, atoms.positions, atoms.numbers)
+        ions = np.flatnonzero(occupancy & parent.is_ion)
+        np.testing.assert_array_equal(nearest, ions)
+        np.testing.assert_allclose(distance, 0.0, atol=1e-9)
+    # Where the vacancies are listed or not, the ions and their distances are the same.
+    unlisted = read_parent(fluorite_cif(1, 1, 1), {"8c": ["Li", "Na"], "4b": "Na"})
+    del counts["8c/vacancy"]
+    twin = enumerate_configurations(unlisted, counts, [])
+    assert len(twin.occupancy) == len(found.occupancy)
+    assert len(set(pair_fingerprints(unlisted, twin.occupancy).tolist())) == len(
+        set(pair_fingerprints(parent, found.occupancy).tolist())
+    )

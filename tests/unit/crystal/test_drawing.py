@@ -64,6 +64,7 @@ def test_every_orbit_is_equally_likely_whatever_its_multiplicity(fluorite):
     np.testing.assert_allclose(by_size, orbits, atol=4 * np.sqrt(0.25 / n_draws))
 
 
+@pytest.mark.slow
 def test_every_orbit_is_included_equally_often_in_a_sample(fluorite):
     parent, graph, found = fluorite
     n, n_samples = 40, 60

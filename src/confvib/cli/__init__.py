@@ -1,0 +1,1 @@
+"""The command ``confvib``: count, export and import configurations."""

@@ -1,0 +1,17 @@
+"""The entry point: one Typer application, one function per command."""
+
+import typer
+
+from confvib.cli.count import count
+from confvib.cli.export import export
+from confvib.cli.import_set import import_set
+
+app = typer.Typer(
+    help="Configurations of a site-disordered crystal: count, export, import.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("count")(count)
+app.command("export")(export)
+app.command("import-set")(import_set)
