@@ -12,6 +12,7 @@ from confvib.crystal.cif import read_cif_sites
 from confvib.crystal.configuration import unpack_occupancy
 from confvib.crystal.drawing import draw_orbits
 from confvib.crystal.enumeration import enumerate_configurations as enumerate_crystal
+from confvib.crystal.fingerprint import pair_representatives
 from confvib.crystal.identifiers import configuration_id
 from confvib.crystal.near_symmetry import find_near_symmetry
 from confvib.crystal.orbits import smallest_images
@@ -133,7 +134,16 @@ def _imported(
         raise EnumerationError(
             f"{table}: was made for another parent crystal; import the structures again"
         )
-    rows = [row | {"config_id": configuration_id(set_name, row["rank"])} for row in rows]
+    # The first row of a class may be one that no imported structure is.
+    first = pair_representatives(np.array([row["pair_fingerprint"] for row in rows]))
+    rows = [
+        row
+        | {
+            "config_id": configuration_id(set_name, row["rank"]),
+            "pair_representative": bool(representative),
+        }
+        for row, representative in zip(rows, first, strict=True)
+    ]
     return rows, f"{len(rows):,} configurations imported from {Path(table).name}"
 
 
