@@ -48,12 +48,14 @@ class CifSites:
         labels: atom-site label of each site, those of a shared site joined by "/", (n,).
         contents: species and occupancies of each site, (n,).
         fractional: wrapped coordinates, (n, 3).
+        wyckoff: Wyckoff letter that the CIF gives each site, (n,), or nothing.
     """
 
     cell: NDArray[np.float64]
     labels: tuple[str, ...]
     contents: tuple[Contents, ...]
     fractional: NDArray[np.float64]
+    wyckoff: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -76,6 +78,7 @@ class _Row:
     species: str
     occupancy: float
     fractional: NDArray[np.float64]
+    wyckoff: str
 
 
 def read_cif_sites(cif_path: str | Path, *, symprec_A: float = 0.01) -> CifSites:
@@ -106,10 +109,11 @@ def read_cif_sites(cif_path: str | Path, *, symprec_A: float = 0.01) -> CifSites
         points = np.array(columns, dtype=np.float64).T
         occupancies = block.get("_atom_site_occupancy", [1.0] * len(labels))
         species = [_element(text) for text in _types(block, labels)]
+        letters = block.get("_atom_site_wyckoff_symbol", [""] * len(labels))
         rows = [
-            _Row(label, symbol, float(occupancy), point)
-            for label, symbol, occupancy, point in zip(
-                labels, species, occupancies, points, strict=True
+            _Row(label, symbol, float(occupancy), point, _letter(letter))
+            for label, symbol, occupancy, point, letter in zip(
+                labels, species, occupancies, points, letters, strict=True
             )
         ]
         operations = _operations(block, path)
@@ -152,6 +156,12 @@ def _column(block: Any, tag: str, path: Path) -> list[Any]:
 
 def _types(block: Any, labels: list[str]) -> list[str]:
     return [str(text) for text in block.get("_atom_site_type_symbol", labels)]
+
+
+def _letter(symbol: Any) -> str:
+    # Some programs write the multiplicity too; "?" and "." say that nothing is known.
+    found = re.fullmatch(r"\d*([a-zA-Z])", str(symbol))
+    return found.group(1) if found else ""
 
 
 def _element(text: str) -> str:
@@ -201,6 +211,7 @@ def _expand(
     symprec_A: float,
 ) -> CifSites:
     labels: list[str] = []
+    letters: list[str] = []
     contents: list[dict[str, float]] = []
     fractional = np.empty((0, 3))
     for row in rows:
@@ -211,6 +222,7 @@ def _expand(
                 _share(path, row, int(np.argmin(distance)), labels, contents)
             else:
                 labels.append(row.label)
+                letters.append(row.wyckoff)
                 contents.append({row.species: row.occupancy})
                 fractional = np.concatenate([fractional, point[None]])
     _check_sums(path, labels, contents)
@@ -219,6 +231,7 @@ def _expand(
         labels=tuple(labels),
         contents=tuple(tuple(sorted(content.items())) for content in contents),
         fractional=fractional,
+        wyckoff=tuple(letters) if all(letters) else (),
     )
 
 

@@ -65,6 +65,7 @@ def choose_orbits(
                 f"{_list([symmetry.orbits[n] for n in found])}; use a CIF label that "
                 "belongs to one of them"
             )
+        _check_species_of(cif_path, name, species, found[0], symmetry.orbits)
         for other, number in chosen.items():
             if number == found[0]:
                 raise CrystalError(
@@ -128,6 +129,34 @@ def _candidates(
     if found:
         return found
     return [number for number, orbit in enumerate(orbits) if name in orbit.labels]
+
+
+def _check_species_of(
+    cif_path: str | Path,
+    name: str,
+    species: tuple[str, ...],
+    chosen: int,
+    orbits: Sequence[Orbit],
+) -> None:
+    """Refuse a Wyckoff name that may mean other sites in the reader's setting.
+
+    Without letters in the CIF the names are spglib's, whose choice of origin can swap
+    two of them.
+    """
+    if name in orbits[chosen].labels or set(orbits[chosen].species) & set(species):
+        return
+    alike = [
+        orbit
+        for orbit in orbits
+        if len(orbit.indices) == len(orbits[chosen].indices)
+        and set(orbit.species) & set(species)
+    ]
+    if alike:
+        raise CrystalError(
+            f"{cif_path}: site group {name!r} is {orbits[chosen]}, which has no "
+            f"{'/'.join(species)}, while {_list(alike)} does; Wyckoff letters depend on "
+            "the origin, so say which sites are meant by their CIF label"
+        )
 
 
 def _check_species(cif_path: str | Path, name: str, species: tuple[str, ...]) -> None:

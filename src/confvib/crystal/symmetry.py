@@ -16,7 +16,8 @@ class Orbit:
     """Sites that the space group maps onto each other.
 
     Attributes:
-        name: Wyckoff name, multiplicity in the conventional cell plus letter.
+        name: Wyckoff name, multiplicity in the conventional cell plus letter: that of
+            the CIF where it gives one, else spglib's.
         labels: atom-site labels of the CIF in this orbit, sorted.
         contents: species and occupancies in the CIF.
         indices: sites of the cell that belong to it.
@@ -92,14 +93,18 @@ def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
     types = np.array([numbering[kind] for kind in kinds])
     dataset = _dataset(sites, types, symprec_A)
     volumes = [abs(np.linalg.det(cell)) for cell in (dataset.std_lattice, sites.cell)]
+    members = [
+        np.flatnonzero(dataset.crystallographic_orbits == representative)
+        for representative in dict.fromkeys(dataset.crystallographic_orbits.tolist())
+    ]
+    letters = _letters(sites, members) or dataset.wyckoffs
     orbits = []
-    for representative in dict.fromkeys(dataset.crystallographic_orbits.tolist()):
-        indices = np.flatnonzero(dataset.crystallographic_orbits == representative)
+    for indices in members:
         multiplicity = round(len(indices) * volumes[0] / volumes[1])
         first = int(indices[0])
         orbits.append(
             Orbit(
-                name=f"{multiplicity}{dataset.wyckoffs[first]}",
+                name=f"{multiplicity}{letters[first]}",
                 labels=_labels(sites, indices),
                 contents=sites.contents[first],
                 indices=indices,
@@ -113,6 +118,18 @@ def find_symmetry(sites: CifSites, *, symprec_A: float = 0.01) -> Symmetry:
         complete=_n_rotations(np.asarray(dataset.rotations))
         == _point_group_order(dataset),
     )
+
+
+def _letters(sites: CifSites, members: list[NDArray[np.intp]]) -> tuple[str, ...] | None:
+    """Return the CIF's Wyckoff letters if they fit the orbits.
+
+    Letters depend on the choice of origin (16c and 16d of a spinel swap), and spglib
+    makes its own. What the CIF says is what its reader knows.
+    """
+    if not sites.wyckoff:
+        return None
+    agreed = all(len({sites.wyckoff[i] for i in indices}) == 1 for indices in members)
+    return sites.wyckoff if agreed else None
 
 
 def _n_rotations(rotations: NDArray[np.integer]) -> int:

@@ -293,3 +293,34 @@ def test_unknown_group_of_a_parent(cubic_llzo):
     message = "'8a' is not a site group, expected one of: 24d, 96h"
     with pytest.raises(CrystalError, match=message):
         cubic_llzo.group("8a")
+
+
+def _spinel(tmp_path, letters):
+    """Write a spinel with lithium on 16c and manganese on 16d (origin choice 2)."""
+    head, _, _ = (Path(__file__).parent / "data/spinel.cif").read_text().partition("A1 ")
+    if letters:
+        head = head.replace(
+            "_atom_site_occupancy\n", "_atom_site_occupancy\n_atom_site_Wyckoff_symbol\n"
+        )
+    rows = ["Li1 Li 0 0 0 1 c", "Mn1 Mn 0.5 0.5 0.5 1 d", "O1 O 0.2624 0.2624 0.2624 1 e"]
+    path = tmp_path / "spinel.cif"
+    path.write_text(head + "\n".join(row if letters else row[:-2] for row in rows) + "\n")
+    return path
+
+
+def test_wyckoff_letters_are_those_of_the_cif(tmp_path):
+    names = {row[1]: row[0] for row in available_groups(_spinel(tmp_path, letters=True))}
+    assert names == {"Li1": "16c", "Mn1": "16d", "O1": "32e"}
+    parent = read_parent(_spinel(tmp_path, letters=True), {"16c": "Li"})
+    assert set(parent.framework_numbers.tolist()) == {8, 25}
+
+
+def test_a_wyckoff_name_that_means_other_sites_is_refused(tmp_path):
+    # spglib's origin calls the lithium sites 16d.
+    path = _spinel(tmp_path, letters=False)
+    with pytest.raises(CrystalError) as caught:
+        read_parent(path, {"16c": "Li"})
+    assert "'16c' is 16c (Mn1: Mn 1.0), which has no Li, while 16d (Li1: Li 1.0)" in str(
+        caught.value
+    )
+    assert read_parent(path, {"Li1": "Li"}).framework_numbers.max() == 25

@@ -390,7 +390,7 @@ def test_supercell_is_the_same_listed_and_asked_for(seed, write_cif):
     whole, groups = second @ first, crystal.site_groups
     path = crystal.written(write_cif)
     asked = read_parent(path, groups, supercell=whole.tolist())
-    for cell, matrix in ((first, second), (whole, None)):
+    for cell, matrix in ((first, second.tolist()), (whole, None)):
         path = write_cif(cell @ crystal.cell, listed_supercell(crystal, cell))
         # The first cell may lack operations that its own supercell has.
         listed = read_parent(path, groups, supercell=matrix)
