@@ -149,9 +149,10 @@ def read_parent(
         cif_path: CIF with one structure and its symmetry operations written out.
         site_groups: group name to chemical symbol, or to several symbols of which a site
             holds one; "vacancy" may be among them. A name is the Wyckoff name in the
-            conventional cell as spglib finds it ("24d"); where several sets of sites
-            share it, the one that holds this species in the CIF is meant. A CIF label
-            ("Li2") names its set where that is not enough.
+            conventional cell ("24d"), with the letters of the CIF if it has them, else
+            spglib's; where several sets of sites share it, the one that holds this
+            species in the CIF is meant. A CIF label ("Li2") names its set where that is
+            not enough.
         symprec_A: distance tolerance of symmetry [Å].
         supercell: three repeats of the cell, or the new cell vectors as rows of whole
             numbers; None for the cell of the CIF.
