@@ -4,10 +4,11 @@ import typer
 
 from confvib.cli.count import count
 from confvib.cli.export import export
+from confvib.cli.import_mlff import import_mlff
 from confvib.cli.import_set import import_set
 
 app = typer.Typer(
-    help="Configurations of a site-disordered crystal: count, export, import.",
+    help="Site-disordered crystals: count, export and import configurations and models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -15,3 +16,4 @@ app = typer.Typer(
 app.command("count")(count)
 app.command("export")(export)
 app.command("import-set")(import_set)
+app.command("import-mlff")(import_mlff)

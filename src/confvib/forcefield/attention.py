@@ -12,6 +12,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from confvib.forcefield.harmonics import contract, degree_of_component
+from confvib.forcefield.settings import FilterInputs
 
 _PER_HEAD = nn.initializers.lecun_normal(batch_axis=(0,))
 
@@ -24,14 +25,17 @@ class EdgeGeometry:
     Attributes:
         neighbors: Neighbour of each slot, ``(N, K)`` int32.
         cutoff: Cutoff function, zero in padding slots, ``(N, K)``.
-        basis: Radial basis of the distance, ``(N, K, R)``.
+        basis: Radial basis of the distance, ``(N, K, R)``; the bare distance [Å],
+            ``(N, K, 1)``, where the network learns its basis.
         harmonics: Spherical harmonics of the direction, ``(N, K, M)``.
+        distance_A: Distance [Å], ``(N, K)``; kept for the short-range repulsion alone.
     """
 
     neighbors: Array
     cutoff: Array
     basis: Array
     harmonics: Array
+    distance_A: Array | None = None
 
 
 def gather(per_atom: Array, neighbors: Array) -> Array:
@@ -64,11 +68,13 @@ class PairFilter(nn.Module):
 
     Attributes:
         features: Width F.
+        angular: False leaves the second network out.
 
     Source: paper eq 15; docs/formulation.md#force-field.
     """
 
     features: int
+    angular: bool = True
 
     @nn.compact
     def __call__(self, basis: Array, invariants: Array) -> Array:
@@ -84,6 +90,8 @@ class PairFilter(nn.Module):
         """
         radial = nn.Dense(self.features, name="radial_hidden")(basis)
         radial = nn.Dense(self.features, name="radial_out")(nn.silu(radial))
+        if not self.angular:
+            return radial
         angular = nn.Dense(self.features // 4, name="angular_hidden")(invariants)
         angular = nn.Dense(self.features, name="angular_out")(nn.silu(angular))
         return radial + angular
@@ -121,10 +129,12 @@ class AttentionCoefficients(nn.Module):
     Attributes:
         features: Width F.
         heads: Number H of heads; F_h = F / H.
+        angular: Whether the filter sees the harmonic coordinates.
     """
 
     features: int
     heads: int
+    angular: bool = True
 
     @nn.compact
     def __call__(self, x: Array, invariants: Array, edges: EdgeGeometry) -> Array:
@@ -140,7 +150,9 @@ class AttentionCoefficients(nn.Module):
         """
         query = HeadwiseLinear(self.heads, name="query")(x)
         key = HeadwiseLinear(self.heads, name="key")(x)
-        weight = PairFilter(self.features, name="filter")(edges.basis, invariants)
+        weight = PairFilter(self.features, self.angular, name="filter")(
+            edges.basis, invariants
+        )
         scale = 1.0 / math.sqrt(self.features // self.heads)
         products = weight * gather(key, edges.neighbors) * (scale * query)[:, None]
         alpha = products @ head_of_feature(self.features, self.heads, x.dtype)
@@ -157,6 +169,7 @@ class EuclideanAttention(nn.Module):
         features: Width F.
         heads: Number of feature heads; the harmonic message has one head per degree.
         degrees: Degrees l.
+        angular: Which of the two messages have filters that see the harmonic coordinates.
 
     Source: paper eqs 9 and 11 to 15; docs/formulation.md#force-field.
     """
@@ -164,6 +177,7 @@ class EuclideanAttention(nn.Module):
     features: int
     heads: int
     degrees: tuple[int, ...]
+    angular: FilterInputs = "both"
 
     @nn.compact
     def __call__(
@@ -187,16 +201,19 @@ class EuclideanAttention(nn.Module):
             difference = gather(chi, edges.neighbors) - chi[:, None]
             invariants = contract(difference, self.degrees)
 
-        alpha = AttentionCoefficients(self.features, self.heads, name="feature")(
-            x, invariants, edges
-        )
+        alpha = AttentionCoefficients(
+            self.features, self.heads, self.angular in ("both", "feature"), name="feature"
+        )(x, invariants, edges)
         value = HeadwiseLinear(self.heads, name="value")(x)
         alpha = alpha @ head_of_feature(self.features, self.heads, x.dtype).T
         dx = jnp.sum(alpha * gather(value, edges.neighbors), axis=1)
 
-        alpha = AttentionCoefficients(self.features, n_degrees, name="geometric")(
-            x, invariants, edges
-        )
+        alpha = AttentionCoefficients(
+            self.features,
+            n_degrees,
+            self.angular in ("both", "geometric"),
+            name="geometric",
+        )(x, invariants, edges)
         per_component = alpha @ degree_of_component(self.degrees, x.dtype)
         dchi = jnp.sum(per_component * edges.harmonics, axis=1)
         return dx, dchi

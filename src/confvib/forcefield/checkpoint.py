@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import confvib
 from confvib.errors import ModelError
 from confvib.forcefield.model import TrainedModel, flat_parameters, initial_parameters
-from confvib.forcefield.network import So3kratesSettings
+from confvib.forcefield.settings import So3kratesSettings, describe, settings_from
 from confvib.tables.atomic import write_atomically
 
 FORMAT = "confvib-force-field"
@@ -45,7 +44,7 @@ def save_model(model: TrainedModel, path: str | Path) -> None:
         "config_hash": model.config_hash,
         "units": UNITS,
         "species": list(model.species),
-        "settings": asdict(model.settings),
+        "settings": describe(model.settings),
         "fingerprint": fingerprint(model),
     }
     leaves = flat_parameters(model.parameters)
@@ -70,8 +69,8 @@ def load_model(path: str | Path) -> TrainedModel:
 
     Raises:
         ModelError: The file is missing, of another format or version, a parameter is
-            missing, unknown or has the wrong shape, or the content does not match the
-            fingerprint in its header.
+            missing, unknown or has the wrong shape, a setting is unknown, or the content
+            does not match the fingerprint in its header.
     """
     source = Path(path)
     payload = _read_payload(source)
@@ -81,9 +80,7 @@ def load_model(path: str | Path) -> TrainedModel:
         raise ModelError(
             f"{source} holds {found}, expected {FORMAT} version {FORMAT_VERSION}"
         )
-    values = dict(header["settings"])
-    values["degrees"] = tuple(values["degrees"])
-    settings = So3kratesSettings(**values)
+    settings = settings_from(header["settings"])
     leaves = payload["parameters"]
     _require_leaves(source, leaves, settings)
     model = TrainedModel(
@@ -112,7 +109,8 @@ def fingerprint(model: TrainedModel) -> str:
     Returns:
         SHA-256 in hexadecimal over settings, shifts and parameters.
     """
-    digest = hashlib.sha256(json.dumps(asdict(model.settings), sort_keys=True).encode())
+    described = json.dumps(describe(model.settings), sort_keys=True)
+    digest = hashlib.sha256(described.encode())
     arrays = {"shifts_eV": model.shifts_eV, **flat_parameters(model.parameters)}
     for name, value in arrays.items():
         array = np.ascontiguousarray(value)

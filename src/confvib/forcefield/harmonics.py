@@ -7,9 +7,6 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
-MAX_DEGREE = 3
-"""Highest implemented degree."""
-
 
 def n_components(degrees: tuple[int, ...]) -> int:
     """Count the components of the given degrees: sum of 2 l + 1.

@@ -62,11 +62,13 @@ def initial_parameters(settings: So3kratesSettings, key: Array) -> dict[str, Any
     Returns:
         Nested dictionary of float32 arrays.
     """
+    basis_width = 1 if settings.radial_basis == "rbf" else settings.radial_functions
     one_edge = EdgeGeometry(
         neighbors=jnp.zeros((1, 1), jnp.int32),
         cutoff=jnp.zeros((1, 1), jnp.float32),
-        basis=jnp.zeros((1, 1, settings.radial_functions), jnp.float32),
+        basis=jnp.zeros((1, 1, basis_width), jnp.float32),
         harmonics=jnp.zeros((1, 1, n_components(settings.degrees)), jnp.float32),
+        distance_A=jnp.ones((1, 1), jnp.float32),
     )
     # Compiled as one program: op by op it takes ten times as long.
     draw = jax.jit(So3krates(settings).init)

@@ -1,68 +1,33 @@
 """So3krates: an equivariant transformer for the energy of a crystal."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from confvib.errors import ModelError
 from confvib.forcefield.attention import EdgeGeometry, EuclideanAttention, gather
 from confvib.forcefield.harmonics import (
-    MAX_DEGREE,
     contract,
     degree_of_component,
     spherical_harmonics,
 )
 from confvib.forcefield.neighbors import NeighborTable
-from confvib.forcefield.radial import cosine_cutoff, radial_basis
+from confvib.forcefield.radial import BASES, CUTOFFS, LearnedGaussians
+from confvib.forcefield.repulsion import ZblRepulsion
+from confvib.forcefield.settings import So3kratesSettings
+
+__all__ = [
+    "MAX_ATOMIC_NUMBER",
+    "InteractionBlock",
+    "ResidualNetwork",
+    "So3krates",
+    "So3kratesSettings",
+    "edge_geometry",
+]
 
 MAX_ATOMIC_NUMBER = 99
 """Highest atomic number of the embedding, as in mlff."""
-
-
-@dataclass(frozen=True)
-class So3kratesSettings:
-    """Architecture; the defaults are the paper's relaxation model (its section 5.2).
-
-    Attributes:
-        features: Width F; divisible by ``heads`` and by the number of degrees.
-        heads: Attention heads h.
-        layers: Euclidean transformer blocks T: 2 for relaxation, 3 for dynamics.
-        degrees: Degrees l of the harmonic coordinates, increasing, within 0 to 3.
-        cutoff_A: Cutoff radius [Å].
-        radial_functions: Number of radial basis functions.
-
-    Raises:
-        ModelError: A value is outside its domain.
-    """
-
-    features: int = 132
-    heads: int = 4
-    layers: int = 2
-    degrees: tuple[int, ...] = (1, 2, 3)
-    cutoff_A: float = 5.0
-    radial_functions: int = 32
-
-    def __post_init__(self) -> None:
-        for name in ("features", "heads", "layers", "radial_functions"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"{name} must be >= 1, got {getattr(self, name)}")
-        if not 0 < self.cutoff_A < float("inf"):
-            raise ModelError(f"cutoff_A must be a positive length, got {self.cutoff_A}")
-        known = all(0 <= degree <= MAX_DEGREE for degree in self.degrees)
-        if not self.degrees or not known or list(self.degrees) != sorted({*self.degrees}):
-            raise ModelError(
-                f"degrees must increase within 0..{MAX_DEGREE}, got {self.degrees}"
-            )
-        for name, parts in (("heads", self.heads), ("degrees", len(self.degrees))):
-            if self.features % parts:
-                raise ModelError(
-                    f"features must be divisible by the number of {name} ({parts}), "
-                    f"got {self.features}"
-                )
-        if self.features < 4:
-            raise ModelError(f"features must be >= 4, got {self.features}")
 
 
 def edge_geometry(
@@ -87,14 +52,21 @@ def edge_geometry(
     placeholder = jnp.array([settings.cutoff_A, 0.0, 0.0], positions.dtype)
     vectors = jnp.where(table.mask[..., None], vectors, placeholder)
     distance = jnp.sqrt(jnp.sum(vectors**2, axis=-1))  # (N, K)
-    cutoff = cosine_cutoff(distance, cutoff_A=settings.cutoff_A)
+    cutoff = CUTOFFS[settings.cutoff_function](distance, cutoff_A=settings.cutoff_A)
     return EdgeGeometry(
         neighbors=table.indices,
         cutoff=jnp.where(table.mask, cutoff, 0.0),
-        basis=radial_basis(
-            distance, cutoff_A=settings.cutoff_A, n_functions=settings.radial_functions
-        ),
+        basis=_expand(distance, settings),
         harmonics=spherical_harmonics(vectors / distance[..., None], settings.degrees),
+        distance_A=distance if settings.short_range_repulsion else None,
+    )
+
+
+def _expand(distance_A: Array, settings: So3kratesSettings) -> Array:
+    if settings.radial_basis == "rbf":
+        return distance_A[..., None]
+    return BASES[settings.radial_basis](
+        distance_A, cutoff_A=settings.cutoff_A, n_functions=settings.radial_functions
     )
 
 
@@ -122,14 +94,33 @@ class InteractionBlock(nn.Module):
         return mixed[..., : self.features], gain * chi
 
 
+class ResidualNetwork(nn.Module):
+    r"""Residual network of one atom's features, without biases.
+
+    .. math:: f \leftarrow \sigma(f + \sigma(\sigma(f) A_1) A_2)\,A_3,
+              \quad \sigma = \mathrm{silu}
+
+    Source: Unke & Meuwly, J. Chem. Theory Comput. 15, 3678 (2019), residual blocks, in
+        mlff's form: the result replaces the features, it is not added to them.
+    """
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Map features ``(N, F)`` to ``(N, F)``."""
+        width = x.shape[-1]
+        inner = nn.Dense(width, use_bias=False, name="first")(nn.silu(x))
+        inner = nn.Dense(width, use_bias=False, name="second")(nn.silu(inner))
+        return nn.Dense(width, use_bias=False, name="out")(nn.silu(x + inner))
+
+
 class So3krates(nn.Module):
     """Atomic energies from atomic numbers and edge geometry.
 
     Attributes:
         settings: Architecture.
 
-    Source: paper section 2.2 with mlff's defaults: no layer norm, no residual networks,
-        harmonic coordinates that start at zero.
+    Source: paper section 2.2; Frank et al., NeurIPS 2022 and Nat. Commun. 15, 6539 (2024)
+        for the options, in mlff's form.
     """
 
     settings: So3kratesSettings
@@ -155,16 +146,60 @@ class So3krates(nn.Module):
             name="embedding",
         )(numbers)
         x = x.astype(edges.cutoff.dtype)
+        if s.radial_basis == "rbf":
+            learned = LearnedGaussians(s.radial_functions, s.cutoff_A, name="basis")
+            edges = replace(edges, basis=learned(edges.basis))
         chi = None
+        if s.chi_normalization is not None:  # eq 10
+            sums = jnp.sum(edges.cutoff[..., None] * edges.harmonics, axis=1)
+            chi = sums / s.chi_normalization
         for t in range(s.layers):
-            dx, dchi = EuclideanAttention(
-                s.features, s.heads, s.degrees, name=f"attention_{t}"
-            )(x, chi, edges)
-            x = x + dx  # eq 9
-            chi = dchi if chi is None else chi + dchi  # eq 11
-            dx, dchi = InteractionBlock(s.features, s.degrees, name=f"interaction_{t}")(
-                x, chi
-            )
-            x, chi = x + dx, chi + dchi
+            x, chi = self._layer(t, x, chi, edges)
         hidden = nn.silu(nn.Dense(s.features, name="energy_hidden")(x))
-        return nn.Dense(1, name="energy_out")(hidden)[..., 0]
+        energy_eV = nn.Dense(1, name="energy_out")(hidden)[..., 0]
+        if s.species_scale:
+            shape = (MAX_ATOMIC_NUMBER + 1,)
+            scale = self.param("species_scale", nn.initializers.ones, shape)
+            energy_eV = scale.astype(energy_eV.dtype)[numbers] * energy_eV
+        if s.short_range_repulsion:
+            energy_eV = energy_eV + ZblRepulsion(name="repulsion")(numbers, edges)
+        return energy_eV
+
+    def _layer(
+        self, t: int, x: Array, chi: Array | None, edges: EdgeGeometry
+    ) -> tuple[Array, Array]:
+        """Euclidean transformer block t: messages, then exchange within each atom."""
+        s = self.settings
+        prenorm = s.layer_norm != "none"
+        dx, dchi = EuclideanAttention(
+            s.features, s.heads, s.degrees, s.angular_filters, name=f"attention_{t}"
+        )(_normalized(x, f"norm_attention_{t}", used=prenorm), chi, edges)
+        x = x + dx  # eq 9
+        chi = dchi if chi is None else chi + dchi  # eq 11
+        if s.residual_networks in ("attention", "both"):
+            x = ResidualNetwork(name=f"residual_attention_{t}")(x)
+
+        dx, dchi = InteractionBlock(s.features, s.degrees, name=f"interaction_{t}")(
+            _normalized(x, f"norm_interaction_{t}", used=prenorm), chi
+        )
+        x, chi = x + dx, chi + dchi
+        if s.residual_networks in ("interaction", "both"):
+            x = ResidualNetwork(name=f"residual_interaction_{t}")(x)
+        return _normalized(x, f"norm_output_{t}", used=norm_follows(s, t)), chi
+
+
+def norm_follows(settings: So3kratesSettings, t: int) -> bool:
+    """Tell whether the features leave layer t normalised.
+
+    Args:
+        settings: Architecture.
+        t: Layer, from 0.
+    """
+    last = t == settings.layers - 1
+    choice = settings.layer_norm
+    return choice == "pre_and_every" or (last and choice == "pre_and_last")
+
+
+def _normalized(x: Array, name: str, *, used: bool) -> Array:
+    # Two passes for the variance: E[x^2] - E[x]^2 loses digits where the mean is large.
+    return nn.LayerNorm(name=name, use_fast_variance=False)(x) if used else x

@@ -1,11 +1,13 @@
 """A small triclinic crystal and force fields whose every parameter is non-zero."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from confvib.forcefield.model import TrainedModel, initial_parameters
-from confvib.forcefield.network import So3kratesSettings
+from confvib.forcefield.model import TrainedModel, cast_parameters, initial_parameters
+from confvib.forcefield.neighbors import image_shifts_for, neighbor_table
+from confvib.forcefield.network import So3krates, So3kratesSettings, edge_geometry
 
 NUMBERS = np.array([3, 8, 8, 40, 57, 3, 8, 8, 3, 8])
 CELL = np.array([[5.1, 0.0, 0.0], [1.2, 5.6, 0.0], [-0.7, 0.9, 6.0]])
@@ -34,6 +36,42 @@ def build_model(settings: So3kratesSettings, seed: int = 0) -> TrainedModel:
     )
 
 
+def build_evaluator(model, cell, capacity):
+    """Compile once energy and forces for all species, positions and cells like this."""
+    settings = model.settings
+    network = So3krates(settings)
+    parameters = cast_parameters(model.parameters, jnp.float64)
+    images = image_shifts_for(cell, settings.cutoff_A)
+
+    def energy(positions, numbers, rows):
+        table = neighbor_table(
+            positions,
+            cell=rows,
+            image_shifts=images,
+            cutoff_A=settings.cutoff_A,
+            capacity=capacity,
+        )
+        edges = edge_geometry(positions, rows, table, settings)
+        atomic = network.apply({"params": parameters}, numbers, edges)
+        return jnp.sum(atomic), table.overflow
+
+    def evaluate(positions, numbers, rows):
+        (energy_eV, overflow), gradient = differentiated(positions, numbers, rows)
+        return energy_eV, -gradient, overflow
+
+    differentiated = jax.value_and_grad(energy, has_aux=True)
+    compiled = jax.jit(evaluate)
+
+    def checked(positions, numbers, rows):
+        energy_eV, forces, overflow = compiled(
+            jnp.asarray(positions), jnp.asarray(numbers), jnp.asarray(rows)
+        )
+        assert not overflow
+        return float(energy_eV), np.asarray(forces)
+
+    return checked
+
+
 @pytest.fixture(autouse=True, scope="package")
 def quick_compilation():
     """Compile without most optimisations: these cells are too small to profit."""
@@ -45,6 +83,11 @@ def quick_compilation():
 @pytest.fixture(scope="session")
 def make_model():
     return build_model
+
+
+@pytest.fixture(scope="session")
+def make_evaluator():
+    return build_evaluator
 
 
 @pytest.fixture(scope="session")

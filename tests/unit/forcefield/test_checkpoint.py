@@ -45,6 +45,48 @@ def test_round_trip_is_bitwise(small_model, saved):
     assert [entry.name for entry in saved.parent.iterdir()] == ["relax.msgpack"]
 
 
+def test_options_and_their_parameters_survive(make_model, tmp_path):
+    settings = So3kratesSettings(
+        features=12,
+        heads=2,
+        layers=1,
+        radial_basis="rbf",
+        layer_norm="pre_and_last",
+        chi_normalization=12.5,
+        short_range_repulsion=True,
+    )
+    model = make_model(settings)
+    save_model(model, tmp_path / "model.msgpack")
+    loaded = load_model(tmp_path / "model.msgpack")
+    assert loaded.settings == settings
+    assert fingerprint(loaded) == fingerprint(model)
+    assert "repulsion/exponents" in flat_parameters(loaded.parameters)
+
+
+def test_a_file_with_an_unknown_option_is_refused(saved):
+    def extend(payload):
+        header = json.loads(payload["header"])
+        header["settings"]["charges"] = True
+        payload["header"] = json.dumps(header)
+
+    edit(saved, extend)
+    with pytest.raises(ModelError, match=r"charges = True, which is no option of So3kr"):
+        load_model(saved)
+
+
+def test_options_at_their_default_leave_no_trace_in_the_file(saved):
+    """So files written before an option existed keep their fingerprint."""
+    header = json.loads(flax.serialization.msgpack_restore(saved.read_bytes())["header"])
+    assert set(header["settings"]) == {
+        "cutoff_A",
+        "degrees",
+        "features",
+        "heads",
+        "layers",
+        "radial_functions",
+    }
+
+
 def test_the_file_describes_itself(saved):
     payload = flax.serialization.msgpack_restore(saved.read_bytes())
     header = json.loads(payload["header"])

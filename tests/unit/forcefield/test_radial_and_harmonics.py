@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 from scipy.spatial.transform import Rotation
 
 from confvib.forcefield.harmonics import (
@@ -11,7 +12,15 @@ from confvib.forcefield.harmonics import (
     n_components,
     spherical_harmonics,
 )
-from confvib.forcefield.radial import cosine_cutoff, radial_basis
+from confvib.forcefield.radial import (
+    BASES,
+    CUTOFFS,
+    LearnedGaussians,
+    bernstein_basis,
+    bessel_basis,
+    cosine_cutoff,
+    radial_basis,
+)
 
 ALL = (0, 1, 2, 3)
 
@@ -38,13 +47,62 @@ def test_cutoff_ends_with_zero_value_and_slope():
     assert value[3] == value[4] == 0.0
 
 
+def test_bernstein_polynomials_are_those_of_scipy_and_sum_to_one():
+    distances = np.array([0.2, 1.3, 3.0, 5.0])
+    values = bernstein_basis(jnp.asarray(distances), cutoff_A=5.0, n_functions=9)
+    x = np.exp(-0.9448630629184640 * distances)
+    expected = scipy.stats.binom.pmf(np.arange(9), 8, x[:, None])
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    np.testing.assert_allclose(np.sum(values, axis=1), 1.0, rtol=1e-12)
+
+
+def test_bessel_functions_are_spherical_and_vanish_at_the_cutoff():
+    distances = np.array([0.2, 1.3, 4.0])
+    values = bessel_basis(jnp.asarray(distances), cutoff_A=4.0, n_functions=5)
+    wave = np.pi / 4.0 * np.arange(5)
+    expected = wave * scipy.special.spherical_jn(0, wave * distances[:, None])
+    np.testing.assert_allclose(values, expected, atol=1e-14)
+    np.testing.assert_allclose(values[2], 0.0, atol=1e-15)
+
+
+def test_learned_gaussians_start_evenly_spaced():
+    network = LearnedGaussians(functions=6, cutoff_A=5.0)
+    distances = jnp.array([[0.0], [1.5], [5.0]])
+    variables = network.init(jax.random.key(0), distances)
+    np.testing.assert_allclose(variables["params"]["centers"], np.arange(6.0))
+    values = network.apply(variables, distances)
+    expected = np.exp(-0.5 * (np.asarray(distances) - np.arange(6.0)) ** 2)
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+
+
+def test_the_other_cutoffs_end_with_zero_value_slope_and_curvature():
+    distances = jnp.array([4.0 - 1e-5, 4.0, 6.0])
+    for name in ("phys", "exponential"):
+        cutoff = CUTOFFS[name]
+
+        def switch(d, cutoff=cutoff):
+            return cutoff(d, cutoff_A=4.0)
+
+        for derivative in (switch, jax.grad(switch), jax.grad(jax.grad(switch))):
+            values = jax.vmap(derivative)(distances)
+            np.testing.assert_allclose(values, 0.0, atol=1e-4)
+            assert values[1] == values[2] == 0.0
+        assert switch(jnp.array(0.0)) == 1.0
+    half = CUTOFFS["phys"](jnp.array([2.0]), cutoff_A=4.0)
+    np.testing.assert_allclose(half, 0.5, rtol=1e-12)
+    third = CUTOFFS["exponential"](jnp.array([2.0]), cutoff_A=4.0)
+    np.testing.assert_allclose(third, np.exp(-1 / 3), rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_functions_follow_the_type_of_their_input(dtype):
     distance = jnp.array([1.0, 2.0], dtype)
     directions = jnp.asarray(random_directions(2), dtype)
     harmonics = spherical_harmonics(directions, ALL)
-    assert radial_basis(distance, cutoff_A=5.0, n_functions=4).dtype == dtype
-    assert cosine_cutoff(distance, cutoff_A=5.0).dtype == dtype
+    for basis in BASES.values():
+        assert basis(distance, cutoff_A=5.0, n_functions=4).dtype == dtype
+    for cutoff in CUTOFFS.values():
+        assert cutoff(distance, cutoff_A=5.0).dtype == dtype
     assert harmonics.dtype == contract(harmonics, ALL).dtype == dtype
 
 
