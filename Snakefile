@@ -25,11 +25,15 @@ include: "workflow/rules/relaxation.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/thermodynamics.smk"
 include: "workflow/rules/validation.smk"
+include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/report.smk"
 
 
 localrules:
     all,
+    learning_curve,
+    degrees_sweep,
+    selection_gain,
 
 
 rule all:
@@ -42,3 +46,24 @@ rule all:
         expand(rules.plot_pdos.output, set=SETS),
     message:
         "Campaign {CFG.campaign} is complete"
+
+
+rule learning_curve:
+    input:
+        rules.plot_learning_curve.output,
+    message:
+        "Learning curve of campaign {CFG.campaign} is complete"
+
+
+rule degrees_sweep:
+    input:
+        rules.render_degrees_table.output,
+    message:
+        "Degrees sweep of campaign {CFG.campaign} is complete"
+
+
+rule selection_gain:
+    input:
+        rules.plot_selection_gain.output,
+    message:
+        "Comparison of selections of campaign {CFG.campaign} is complete"

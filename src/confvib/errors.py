@@ -33,6 +33,10 @@ class TrainingError(CampaignError):
     """The labelled data cannot train the requested force field."""
 
 
+class TrainingInterrupted(TrainingError):  # noqa: N818 - no error: it goes on next time
+    """A training was asked to stop; its state is saved for the next attempt."""
+
+
 class DynamicsError(CampaignError):
     """A relaxation, Hessian or molecular-dynamics request cannot be carried out."""
 

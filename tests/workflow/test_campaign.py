@@ -17,6 +17,7 @@ from confvib.tables.contracts import (
     THERMODYNAMICS,
 )
 from confvib.tables.parquet import file_metadata, read_table
+from confvib.tables.training_contracts import SWEEP
 
 pytestmark = pytest.mark.slow
 
@@ -202,3 +203,35 @@ def test_a_killed_campaign_resumes_to_the_same_numbers(workflow, toy, tmp_path):
 def read_columns(path):
     # Text, because NaN must equal NaN; provenance (host, time) differs and is metadata.
     return str(pq.read_table(path).to_pylist())
+
+
+SWEEP_TARGETS = ("learning_curve", "degrees_sweep", "selection_gain")
+
+
+def test_the_sweeps_are_targets_of_their_own(toy):
+    toy.run(*SWEEP_TARGETS)
+    points = {
+        "learning_curve": [(6, [1, 2], "random"), (12, [1, 2], "random")],
+        "degrees_sweep": [(12, [0], "random"), (12, [1, 2], "random")],
+        "selection_gain": [(6, [1, 2], "random"), (6, [1, 2], "farthest_point")],
+    }
+    for sweep, expected in points.items():
+        path = toy.folder / f"results/toy/sweeps/{sweep}.parquet"
+        rows = [
+            row for row in read_table(path, SWEEP).to_pylist() if row["split"] == "test"
+        ]
+        found = [(row["n_train"], row["degrees"], row["selection"]) for row in rows]
+        assert found == expected
+        assert len({row["n_frames"] for row in rows}) == 1
+    figures = toy.folder / "results/toy/figures"
+    for name in ("learning_curve.svg", "degrees_sweep.html", "selection_gain.svg"):
+        assert (figures / name).stat().st_size > 0
+    assert toy.plan(None, *SWEEP_TARGETS) == {}
+
+
+def test_a_sweep_that_is_not_configured_says_so(workflow, tmp_path):
+    answer = workflow(tmp_path).run(
+        "degrees_sweep", changes={"degrees_sweep": None}, check=False
+    )
+    assert answer.returncode == 1
+    assert "the configuration has no section 'degrees_sweep'" in answer.stderr

@@ -9,6 +9,7 @@ from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities, plain
 from confvib.campaign.library_path import expose_library
 from confvib.campaign.names import label_chunks, set_chunks
+from confvib.campaign.variants import POTENTIALS, SWEEPS, sweep_points
 from confvib.errors import ConfigError
 
 ROOT = Path(workflow.basedir)
@@ -24,7 +25,7 @@ RESULTS = f"results/{CFG.campaign}"
 LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
-MODELS = ["relax", "md"]
+MODELS = list(POTENTIALS)  # those that drive the campaign; ID.variants holds all
 TASKS = ["relaxation", "heating"]
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
@@ -35,7 +36,9 @@ expose_library(ROOT / "src")
 wildcard_constraints:
     set="|".join([*SETS, "all"]),
     chunk="[0-9]{4}",
-    model="|".join(MODELS),
+    model="|".join(ID.variants),
+    selection="|".join([*POTENTIALS, *SWEEPS]),
+    sweep="|".join(SWEEPS),
     task="|".join(TASKS),
     temperature="[0-9.]+",
     level="|".join(level.replace("+", "[+]") for level in LEVELS),
@@ -90,22 +93,35 @@ def dynamics_files(wildcards):
     ]
 
 
-def training_labels(wildcards):
+def labels_of(model):
     """Every label file that a force field learns from."""
     return [
         f"{RESULTS}/labels/{task}/{chunk}.parquet"
-        for task in getattr(CFG.potentials, wildcards.model).labels
+        for task in ID.variants[model].settings.labels
         for chunk in label_chunks(CFG, task)
     ]
+
+
+def selection_of(wildcards):
+    """The table of a force field's training frames; nothing if they are drawn."""
+    table = ID.variants[wildcards.model].selection
+    return f"{RESULTS}/selections/{table}.parquet" if table else []
 
 
 def training_hashes(wildcards):
-    """The hashes that those files must carry, in the same order."""
-    return [
-        ID.labels(task, chunk)
-        for task in getattr(CFG.potentials, wildcards.model).labels
-        for chunk in label_chunks(CFG, task)
-    ]
+    """The hashes that a training's labels, in their order, and selection must carry."""
+    table = ID.variants[wildcards.model].selection
+    return {
+        "labels": ID.label_hashes(wildcards.model),
+        "selection": ID.selection(table) if table else "",
+    }
+
+
+def points_of(sweep):
+    """The trainings of a sweep, in the order of its section."""
+    if getattr(CFG, sweep) is None:
+        raise WorkflowError(f"the configuration has no section {sweep!r}")
+    return sweep_points(CFG, sweep)
 
 
 def minutes(base):

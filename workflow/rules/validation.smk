@@ -3,8 +3,11 @@
 
 rule evaluate_potential:
     input:
-        labels=training_labels,
-        model=rules.train_potential.output.model,
+        labels=lambda wildcards: labels_of(wildcards.model),
+        models=lambda wildcards: expand(
+            rules.train_potential.output.model, model=ID.members(wildcards.model)
+        ),
+        selection=selection_of,
     output:
         metrics=f"{RESULTS}/models/{{model}}/metrics.parquet",
         predictions=f"{RESULTS}/models/{{model}}/predictions.parquet",
@@ -20,12 +23,12 @@ rule evaluate_potential:
         mem_mb=megabytes(16000),
         runtime=minutes(60),
     params:
-        settings=lambda wildcards: getattr(CFG.potentials, wildcards.model).model_dump(
-            mode="json"
-        ),
-        seed=CFG.seed,
-        config_hash=lambda wildcards: ID.model(wildcards.model),
-        expected=training_hashes,
+        split=lambda wildcards: ID.split(wildcards.model),
+        config_hash=lambda wildcards: ID.evaluation(wildcards.model),
+        expected=lambda wildcards: {
+            **training_hashes(wildcards),
+            "models": [ID.model(member) for member in ID.members(wildcards.model)],
+        },
         code=code("evaluate_potential"),
     message:
         "Errors of force field {wildcards.model}"

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 with job(snakemake.log[0], f"evaluate {snakemake.wildcards.model}") as progress:
     evaluate_potential(
         labels=list(snakemake.input.labels),
-        model=snakemake.input.model,
-        metrics=snakemake.output.metrics,
-        predictions=snakemake.output.predictions,
+        models=list(snakemake.input.models),
+        selection=snakemake.input.get("selection") or None,
+        outputs=dict(snakemake.output),
         role=snakemake.wildcards.model,
         params=dict(snakemake.params),
         progress=progress,

@@ -14,6 +14,8 @@ with job(snakemake.log[0], f"train {snakemake.wildcards.model}") as progress:
         model=snakemake.output.model,
         history=snakemake.output.history,
         role=snakemake.wildcards.model,
+        selection=snakemake.input.get("selection") or None,
         params=dict(snakemake.params),
+        resources=dict(snakemake.resources),
         progress=progress,
     )

@@ -23,6 +23,8 @@ from confvib.campaign.stage_settings import (
     RelaxationSettings,
     ThermodynamicsSettings,
 )
+from confvib.campaign.sweep_settings import DegreesSweepSettings, SizeSweepSettings
+from confvib.campaign.variants import variants
 from confvib.errors import CampaignError, ConfigError
 
 
@@ -39,6 +41,9 @@ class Campaign(Section):
     harmonic: HarmonicSettings
     dynamics: DynamicsSettings
     thermodynamics: ThermodynamicsSettings
+    learning_curve: SizeSweepSettings | None = None
+    degrees_sweep: DegreesSweepSettings | None = None
+    selection_gain: SizeSweepSettings | None = None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
@@ -102,6 +107,7 @@ def load_campaign(raw: Mapping[str, Any], root: Path) -> Campaign:
         campaign = Campaign.model_validate(merged)
     except ValidationError as error:
         raise ConfigError(describe(error, merged, Campaign)) from None
+    variants(campaign)  # the points of the sweeps are force fields, too
     _check_against_crystal(campaign, root)
     return campaign
 

@@ -14,6 +14,13 @@ from typing import Any
 from confvib.campaign.config import Campaign
 from confvib.campaign.names import Slice, chunk_slice, label_chunks, set_chunks
 from confvib.campaign.section import Section
+from confvib.campaign.variants import (
+    POTENTIALS,
+    Variant,
+    committee,
+    sweep_points,
+    variants,
+)
 
 ENUMERATION_CONTRACT = 1
 """Raised when enumeration gives other rows for the same crystal.
@@ -23,6 +30,12 @@ its code was edited: it checks its own result, and this number says when it chan
 """
 
 _NO_EFFECT_ON_RESULTS = {"batch_size", "columns_per_batch"}
+
+_NO_EFFECT_ON_TRAINING = {
+    "committee": True,
+    "training": {"microbatch", "save_interval_min"},
+}
+"""Keys of a potential that change no training; its batch size does."""
 
 
 def digest(*parts: Any) -> str:
@@ -48,6 +61,7 @@ class Identities:
         self._campaign = campaign
         self._root = root
         self._cif_sha = _sha256(root / campaign.crystal.structure)
+        self.variants = variants(campaign)
         self.configurations = cache(self._configurations)
         self.labels = cache(self._labels)
         self.model = cache(self._model)
@@ -139,18 +153,66 @@ class Identities:
             self.engine(),
         )
 
+    def training(self, name: str) -> dict[str, Any]:
+        """Return the settings that determine a force field, batch size included."""
+        settings = self.variants[name].settings
+        return settings.model_dump(mode="json", exclude=_NO_EFFECT_ON_TRAINING)
+
+    def split(self, name: str) -> dict[str, Any]:
+        """Return what decides which frames train, validate and test a force field."""
+        return self.variants[name].split(self._campaign.seed)
+
+    def label_hashes(self, name: str) -> list[str]:
+        """Return the hashes of all label tables that a force field learns from."""
+        return [
+            self.labels(task, chunk)
+            for task in self.variants[name].settings.labels
+            for chunk in label_chunks(self._campaign, task)
+        ]
+
     def _model(self, name: str) -> str:
-        settings = getattr(self._campaign.potentials, name)
+        variant = self.variants[name]
         return digest(
-            # The whole section: batch_size is part of what training does.
-            settings.model_dump(mode="json"),
-            self._campaign.seed,
-            [
-                self.labels(task, chunk)
-                for task in settings.labels
-                for chunk in label_chunks(self._campaign, task)
-            ],
+            self.training(name),
+            variant.seed,
+            self.split(name),
+            self.label_hashes(name),
+            variant.selection and self.selection(variant.selection),
         )
+
+    def selection_owner(self, table: str) -> Variant:
+        """Return the largest force field whose training frames a table chooses."""
+        users = [each for each in self.variants.values() if each.selection == table]
+        return max(users, key=lambda each: each.settings.training.n_train)
+
+    def selection_split(self, table: str) -> dict[str, Any]:
+        """Return what decides which frames a table is chosen from, and how many."""
+        return self.selection_owner(table).split(self._campaign.seed) | {"draw": 0}
+
+    def selection(self, table: str) -> str:
+        """Return the hash of a table of chosen training frames."""
+        owner = self.selection_owner(table)
+        return digest(
+            plain(owner.settings, "labels", "training", "committee"),
+            self.selection_split(table),
+            self.label_hashes(owner.name),
+        )
+
+    def members(self, name: str) -> list[str]:
+        """Return the names of a force field's committee, its own first."""
+        if name not in POTENTIALS:
+            return [name]
+        return [member.name for member in committee(self._campaign, name)]
+
+    def evaluation(self, name: str) -> str:
+        """Return the hash of a force field's errors, its committee included."""
+        members = [self.model(member) for member in self.members(name)]
+        return members[0] if len(members) == 1 else digest(members)
+
+    def sweep(self, sweep: str) -> str:
+        """Return the hash of a sweep's table."""
+        points = sweep_points(self._campaign, sweep)
+        return digest([(point.name, self.evaluation(point.name)) for point in points])
 
     def _relaxed(self, set_name: str, chunk: str) -> str:
         section, slice_ = self._campaign.relaxation, self.slice_of(set_name, chunk)

@@ -6,6 +6,12 @@ from pydantic import Field, model_validator
 
 from confvib.campaign.section import Count, Positive, Section
 
+Degrees = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=3)], ...],
+    Field(min_length=1, description="degrees l of the spherical harmonics"),
+]
+"""Degrees of the harmonic coordinates of one force field."""
+
 
 class TrainingSettings(Section):
     """Loss, optimiser and data of one force field (paper §5.2, eq. 16)."""
@@ -31,6 +37,35 @@ class TrainingSettings(Section):
         float,
         Field(gt=0, lt=1, description="β of eq. 16: weight of forces, rest on energy"),
     ]
+    selection: Annotated[
+        Literal["random", "farthest_point"],
+        Field(
+            description="training frames: drawn as in the paper, or those that are least "
+            "like each other in the features of an untrained network"
+        ),
+    ] = "random"
+    microbatch: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="frames of a batch in memory at a time, 0: all; changes memory "
+            "and speed, no result",
+        ),
+    ] = 0
+    save_interval_min: Annotated[
+        float,
+        Field(ge=0, description="wall time between two saves of the state, minutes"),
+    ] = 10.0
+
+    @model_validator(mode="after")
+    def _microbatches_fill_a_batch(self) -> Self:
+        if self.microbatch and self.batch_size % self.microbatch:
+            message = (
+                f"microbatch = {self.microbatch}: expected a divisor of batch_size = "
+                f"{self.batch_size}"
+            )
+            raise ValueError(message)
+        return self
 
 
 class PotentialSettings(Section):
@@ -43,13 +78,17 @@ class PotentialSettings(Section):
     layers: Annotated[Count, Field(description="T, Euclidean transformer blocks")]
     features: Annotated[Count, Field(description="F, width of the atomic features")]
     heads: Annotated[Count, Field(description="h, attention heads; must divide features")]
-    degrees: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=3)], ...],
-        Field(min_length=1, description="degrees l of the spherical harmonics"),
-    ]
+    degrees: Degrees
     cutoff_A: Annotated[Positive, Field(description="r_cut, Å")]
     radial_functions: Annotated[Count, Field(description="K, radial basis functions")]
     training: TrainingSettings
+    committee: Annotated[
+        Count,
+        Field(
+            description="trainings that differ in their seed; the first drives the "
+            "campaign, the spread of all is the uncertainty of its errors"
+        ),
+    ] = 1
 
     @model_validator(mode="after")
     def _heads_divide_features(self) -> Self:

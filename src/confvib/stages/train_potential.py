@@ -1,20 +1,29 @@
 """Stage ``train_potential``: labels to one SO3krates force field."""
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from confvib.forcefield.checkpoint import fingerprint, save_model
 from confvib.forcefield.network import So3kratesSettings
 from confvib.stages.job import Progress
-from confvib.stages.labelled_frames import read_labelled_frames
+from confvib.stages.labelled_frames import read_labelled_frames, training_rows
 from confvib.stages.runtime import configure_jax
+from confvib.stages.termination import termination
 from confvib.tables.contracts import HISTORY
 from confvib.tables.parquet import write_table
 from confvib.tables.provenance import collect
-from confvib.training.dataset import split_frames
-from confvib.training.loop import HistoryRow, TrainingSettings, train
+from confvib.training.loop import train
+from confvib.training.restart import Restart
+from confvib.training.settings import TrainingSettings
+from confvib.training.split import split_at
+from confvib.training.state import HistoryRow
+from confvib.training.watch import Watch
+
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 def train_potential(
@@ -22,60 +31,51 @@ def train_potential(
     model: str,
     history: str,
     role: str,
+    selection: str | None,
     params: Mapping[str, Any],
+    resources: Mapping[str, Any],
     progress: Progress,
 ) -> None:
     """Train a force field and write its checkpoint and its history.
+
+    The state of the training is saved in ``params["restart"]`` every so often and when
+    the job is told to end; the next attempt goes on from there.
 
     Args:
         labels: The ``labels`` tables.
         model: The checkpoint to write.
         history: The ``history`` table to write.
-        role: ``relax`` or ``md``.
+        role: Name of the force field: ``relax``, ``md`` or a variant of one.
+        selection: The ``selection`` table; None where training frames are drawn.
         params: Parameters of the rule.
+        resources: Its resources: what changes the cost, and no result.
         progress: Where to report.
     """
     started = time.monotonic()
     configure_jax()
-    settings = params["settings"]
-    training = settings["training"]
-    _, frames, said = read_labelled_frames(labels, params["expected"])
+    _, frames, said = read_labelled_frames(labels, params["expected"]["labels"])
     progress.say(said)
-    split = split_frames(frames, **split_sizes(training), seed=params["seed"])
-
-    def report(row: HistoryRow, max_epochs: int, _: float) -> None:
-        progress.update(
-            row.epoch,
-            max_epochs,
-            "epochs",
-            f"loss {row.train_loss:.3g}, validation {row.valid_loss:.3g} "
-            f"({row.valid_energy_mae_meV_per_atom:.2f} meV/atom, "
-            f"{row.valid_force_mae_meV_per_A:.0f} meV/Å)",
-        )
-
-    result = train(
-        TrainingSettings(
-            network=network_settings(settings),
-            learning_rate=training["learning_rate"],
-            decay_factor=training["decay_factor"],
-            decay_steps=training["decay_steps"],
-            batch_size=training["batch_size"],
-            max_epochs=training["max_epochs"],
-            patience=training["patience_epochs"],
-            beta=training["force_weight"],
-            clip_norm=training["clip_norm"],
-        ),
-        split,
-        seed=params["seed"],
-        role=role,
-        progress=report,
+    split = split_at(frames, training_rows(len(frames), params, selection))
+    key = (params["config_hash"], split.data_hash, params["code"])
+    restart = Restart(
+        Path(params["restart"]),
+        hashlib.sha256(repr(key).encode()).hexdigest()[:16],
+        60.0 * resources["save_interval_min"],
     )
+    with termination() as stop:
+        result = train(
+            training_settings(params["settings"], resources["microbatch"]),
+            split,
+            seed=params["seed"],
+            role=role,
+            watch=Watch(_Lines(progress), progress.say, stop, restart),
+        )
     trained = replace(result.model, config_hash=params["config_hash"])
-    rows = [{**asdict(row), "status": "ok", "reason": ""} for row in result.history]
+    table = [{**asdict(row), "status": "ok", "reason": ""} for row in result.history]
     write_table(
         history,
         HISTORY,
-        rows,
+        table,
         collect(
             params["config_hash"],
             started=started,
@@ -85,9 +85,54 @@ def train_potential(
         ),
     )
     save_model(trained, model)
+    restart.remove()
     ended = "stopped early" if result.stopped_early else "all epochs done"
     progress.say(
         f"{ended}, best epoch {result.best_epoch}, {time.monotonic() - started:.1f} s"
+    )
+
+
+class _Lines:
+    """A line on the training every few seconds; its clock counts all attempts."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._last = time.monotonic()
+
+    def __call__(self, row: HistoryRow, max_epochs: int, left_s: float) -> None:
+        now = time.monotonic()
+        if row.epoch < max_epochs and now - self._last < _SECONDS_BETWEEN_LINES:
+            return
+        self._last = now
+        self._progress.say(
+            f"{row.epoch}/{max_epochs} epochs, "
+            f"{row.epoch / max(row.elapsed_s, 1e-9):.3g} per s, "
+            f"{left_s:.0f} s left, learning rate {row.learning_rate:.1e}, "
+            f"loss {row.train_loss:.3g}, validation {row.valid_loss:.3g} "
+            f"({row.valid_energy_mae_meV_per_atom:.2f} meV/atom, "
+            f"{row.valid_force_mae_meV_per_A:.0f} meV/Å)"
+        )
+
+
+def training_settings(settings: Mapping[str, Any], microbatch: int) -> TrainingSettings:
+    """Return how to fit the force field that a ``potentials`` section describes.
+
+    Args:
+        settings: The section, without what changes no result.
+        microbatch: Frames of a batch in memory at a time; 0 for all.
+    """
+    training = settings["training"]
+    return TrainingSettings(
+        network=network_settings(settings),
+        learning_rate=training["learning_rate"],
+        decay_factor=training["decay_factor"],
+        decay_steps=training["decay_steps"],
+        batch_size=training["batch_size"],
+        max_epochs=training["max_epochs"],
+        patience=training["patience_epochs"],
+        beta=training["force_weight"],
+        clip_norm=training["clip_norm"],
+        microbatch=microbatch or None,
     )
 
 
@@ -101,8 +146,3 @@ def network_settings(settings: Mapping[str, Any]) -> So3kratesSettings:
         cutoff_A=settings["cutoff_A"],
         radial_functions=settings["radial_functions"],
     )
-
-
-def split_sizes(training: Mapping[str, Any]) -> dict[str, int]:
-    """Return the sizes of the parts, as the split functions take them."""
-    return {key: training[key] for key in ("n_train", "n_valid", "n_test")}

@@ -78,7 +78,7 @@ HISTORY = TableSchema(
 
 PREDICTIONS = TableSchema(
     "predictions",
-    1,
+    2,
     (
         _CONFIG_ID,
         Column("task", TEXT, "label task the frame comes from"),
@@ -89,24 +89,39 @@ PREDICTIONS = TableSchema(
         Column("energy_predicted_eV", REAL, "force field", "eV"),
         Column("forces_reference_eV_per_A", REALS, "label (N, 3)", "eV/Å"),
         Column("forces_predicted_eV_per_A", REALS, "force field (N, 3)", "eV/Å"),
+        Column("energy_spread_eV", REAL, "of its committee; null without one", "eV"),
+        Column("forces_spread_eV_per_A", REALS, "likewise, per component", "eV/Å"),
         *STATUS,
     ),
 )
 
+_SPREAD = (
+    Column("n_members", COUNT, "trainings in the committee; 1: no spread"),
+    Column("energy_spread_meV_per_atom", REAL, "rms spread of the committee", "meV/atom"),
+    Column("energy_error_per_spread", REAL, "rms error over rms spread"),
+    Column("energy_spread_correlation", REAL, "rank correlation with the error, frames"),
+    Column("force_spread_meV_per_A", REAL, "rms spread per component", "meV/Å"),
+    Column("force_error_per_spread", REAL, "rms error over rms spread"),
+    Column("force_spread_correlation", REAL, "rank correlation with the error, atoms"),
+)
+
 METRICS = TableSchema(
     "metrics",
-    1,
+    2,
     (
-        Column("model", TEXT, "relax or md"),
+        Column("model", TEXT, "relax, md or a variant of one"),
         Column("split", TEXT, "train, valid or test"),
         Column("n_frames", COUNT, "frames compared"),
         Column("energy_mae_meV", REAL, "mean absolute error per cell", "meV"),
         Column("energy_rmse_meV", REAL, "root-mean-square error per cell", "meV"),
         Column("energy_mae_meV_per_atom", REAL, "mean absolute error", "meV/atom"),
         Column("energy_rmse_meV_per_atom", REAL, "root-mean-square error", "meV/atom"),
+        Column("energy_max_meV_per_atom", REAL, "largest error", "meV/atom"),
         Column("force_mae_meV_per_A", REAL, "mean absolute error", "meV/Å"),
         Column("force_rmse_meV_per_A", REAL, "root-mean-square error", "meV/Å"),
+        Column("force_max_meV_per_A", REAL, "largest error of a component", "meV/Å"),
         Column("force_rms_meV_per_A", REAL, "size of the reference forces", "meV/Å"),
+        *_SPREAD,
         *STATUS,
     ),
 )

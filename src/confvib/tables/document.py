@@ -2,7 +2,7 @@
 
 import sys
 
-from confvib.tables import contracts
+from confvib.tables import contracts, training_contracts
 from confvib.tables.schema import TableSchema
 
 _WHERE = {
@@ -32,6 +32,8 @@ _WHERE = {
         "configuration added, temperature, level and convention",
         "reduce_thermodynamics",
     ),
+    "selection": ("selections/{selection}", "chosen training frame", "select_frames"),
+    "sweep": ("sweeps/{sweep}", "training and split", "tabulate_sweep"),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -42,7 +44,7 @@ _WHERE = {
 _HEAD = """\
 # Data contracts
 
-Generated from `confvib.tables.contracts` by `make docs`; do not edit.
+Generated from `confvib.tables` by `make docs`; do not edit.
 
 Every table is one Parquet file under `results/{campaign}/`, written whole or not at all.
 Energies are eV per cell unless the name says otherwise. Arrays are flattened in C order.
@@ -59,7 +61,10 @@ No stage drops a row: a configuration that fails stays in every later table.
 def markdown() -> str:
     """Return the page: one section per table."""
     tables = [
-        value for value in vars(contracts).values() if isinstance(value, TableSchema)
+        value
+        for module in (contracts, training_contracts)
+        for value in vars(module).values()
+        if isinstance(value, TableSchema)
     ]
     return "\n".join([_HEAD, *(_section(table) for table in tables)])
 

@@ -21,6 +21,8 @@ class TrainingSettings:
         beta: Weight of the forces in the loss, 0 to 1.
         clip_norm: Largest global norm of a gradient; the paper names none (infinity),
             but single hot frames otherwise throw a short training off course.
+        microbatch: Frames of a batch in memory at a time, a divisor of ``batch_size``;
+            None for all. It changes the order of sums, and nothing else.
 
     Raises:
         TrainingError: A value is outside its domain.
@@ -35,6 +37,7 @@ class TrainingSettings:
     patience: int = 200
     beta: float = 0.99
     clip_norm: float = 1.0
+    microbatch: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("decay_steps", "batch_size", "max_epochs", "patience"):
@@ -48,3 +51,16 @@ class TrainingSettings:
                 raise TrainingError(
                     f"{name} must be in (0, 1], got {getattr(self, name)}"
                 )
+        if self.microbatch is not None and not (
+            0 < self.microbatch <= self.batch_size
+            and self.batch_size % self.microbatch == 0
+        ):
+            raise TrainingError(
+                f"microbatch must divide batch_size {self.batch_size}, "
+                f"got {self.microbatch}"
+            )
+
+    @property
+    def frames_at_once(self) -> int:
+        """Frames in memory at a time."""
+        return self.microbatch or self.batch_size

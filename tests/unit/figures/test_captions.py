@@ -36,6 +36,9 @@ def render(name, wildcards=(), engine="vasp"):
         ("history.rst", {"model": "md"}, ["md", "meV/atom", "meV/Å", "dotted"]),
         ("pdos.rst", {"set": "12_44"}, ["12_44", "modes per meV", "THz"]),
         ("gibbs_table.rst", {}, ["eV/atom", "meV/(atom K)", "n99"]),
+        ("learning_curve.rst", {}, ["meV/cell", "meV/Å", "training frames"]),
+        ("degrees_sweep.rst", {}, ["meV", "meV/Å", "Table 1"]),
+        ("selection_gain.rst", {}, ["meV/Å", "farthest points"]),
     ],
 )
 def test_captions_state_quantity_and_unit(name, wildcards, phrases):
@@ -80,4 +83,7 @@ def test_every_caption_is_tested():
         "pdos.rst",
         "gibbs_table.rst",
         "workflow.rst",
+        "learning_curve.rst",
+        "degrees_sweep.rst",
+        "selection_gain.rst",
     }

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from confvib.errors import TrainingError
-from confvib.training.dataset import (
-    batch_indices,
-    capacity_of,
-    device_batch,
-    split_frames,
-)
+from confvib.training.dataset import batch_indices, capacity_of, device_batch
 from confvib.training.loss import energy_force_loss
+from confvib.training.split import split_at, split_rows
+
+
+def split_of(frames, **wanted):
+    return split_at(frames, split_rows(len(frames), **wanted))
 
 
 def test_loss_by_hand():
@@ -23,22 +23,42 @@ def test_loss_by_hand():
 
 
 def test_split_is_disjoint_seeded_and_leaves_no_trace_of_order(frames):
-    split = split_frames(frames, n_train=10, n_valid=5, n_test=9, seed=1)
+    split = split_of(frames, n_train=10, n_valid=5, n_test=9, seed=1)
     parts = (split.train, split.valid, split.test)
     assert [len(part) for part in parts] == [10, 5, 9]
     together = np.concatenate([part.energies_eV for part in parts])
     np.testing.assert_array_equal(np.sort(together), np.sort(frames.energies_eV))
-    again = split_frames(frames, n_train=10, n_valid=5, n_test=9, seed=1)
-    other = split_frames(frames, n_train=10, n_valid=5, n_test=9, seed=2)
+    again = split_of(frames, n_train=10, n_valid=5, n_test=9, seed=1)
+    other = split_of(frames, n_train=10, n_valid=5, n_test=9, seed=2)
     np.testing.assert_array_equal(split.train.positions, again.train.positions)
     assert split.data_hash == again.data_hash != other.data_hash
 
 
+def test_sizes_can_share_validation_and_test_frames():
+    sizes = {"n_valid": 5, "n_test": 9, "seed": 1}
+    small, large = (split_rows(40, n_train=n, held_out="last", **sizes) for n in (10, 20))
+    for part in ("valid", "test"):
+        np.testing.assert_array_equal(getattr(small, part), getattr(large, part))
+    np.testing.assert_array_equal(small.train, large.train[:10])
+    drawn = split_rows(40, n_train=20, held_out="last", draw=1, **sizes)
+    np.testing.assert_array_equal(drawn.test, large.test)
+    assert set(drawn.pool) == set(large.pool)
+    assert set(drawn.train) != set(large.train)
+
+
+@pytest.mark.parametrize("held_out", ["next", "last"])
+def test_the_pool_is_what_neither_validates_nor_tests(held_out):
+    rows = split_rows(40, n_train=10, n_valid=5, n_test=9, seed=1, held_out=held_out)
+    together = np.concatenate([rows.pool, rows.valid, rows.test])
+    np.testing.assert_array_equal(np.sort(together), np.arange(40))
+    np.testing.assert_array_equal(rows.pool[:10], rows.train)
+
+
 def test_data_hash_sees_every_label(frames):
-    split = split_frames(frames, n_train=4, n_valid=2, n_test=0, seed=0)
+    split = split_of(frames, n_train=4, n_valid=2, n_test=0, seed=0)
     forces = frames.forces_eV_per_A + 1e-9
     nudged = dataclasses.replace(frames, forces_eV_per_A=forces)
-    other = split_frames(nudged, n_train=4, n_valid=2, n_test=0, seed=0)
+    other = split_of(nudged, n_train=4, n_valid=2, n_test=0, seed=0)
     assert split.data_hash != other.data_hash
 
 
@@ -71,9 +91,9 @@ def test_too_few_frames_and_impossible_counts(frames):
         TrainingError,
         match=r"20 training \+ 5 validation \+ 2 test frames are 27, but only 24",
     ):
-        split_frames(frames, n_train=20, n_valid=5, n_test=2, seed=0)
+        split_of(frames, n_train=20, n_valid=5, n_test=2, seed=0)
     with pytest.raises(TrainingError, match=r"n_valid must be >= 1, got 0"):
-        split_frames(frames, n_train=20, n_valid=0, n_test=2, seed=0)
+        split_of(frames, n_train=20, n_valid=0, n_test=2, seed=0)
 
 
 def test_frames_refuse_wrong_shapes_and_numbers_that_are_not(frames):

@@ -9,9 +9,11 @@ from confvib.forcefield.checkpoint import fingerprint, load_model, save_model
 from confvib.forcefield.model import flat_parameters
 from confvib.forcefield.network import So3kratesSettings
 from confvib.forcefield.potential import force_fn, so3krates_energy_fn
-from confvib.training.dataset import split_frames
-from confvib.training.loop import TrainingSettings, train
+from confvib.training.loop import train
 from confvib.training.metrics import Prediction, error_table, predict
+from confvib.training.settings import TrainingSettings
+from confvib.training.split import split_at, split_rows
+from confvib.training.watch import Watch
 
 NETWORK = So3kratesSettings(
     features=12, heads=2, layers=1, degrees=(1, 2), cutoff_A=3.5, radial_functions=8
@@ -30,7 +32,8 @@ SETTINGS = TrainingSettings(
 
 @pytest.fixture(scope="module")
 def split(frames):
-    return split_frames(frames, n_train=14, n_valid=6, n_test=4, seed=0)
+    rows = split_rows(len(frames), n_train=14, n_valid=6, n_test=4, seed=0)
+    return split_at(frames, rows)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +56,8 @@ def test_same_seed_same_parameters_and_another_seed_not(result, split):
         split,
         seed=3,
         role="md",
-        progress=lambda row, n_epochs, left_s: calls.append(
-            (row.epoch, n_epochs, left_s)
+        watch=Watch(
+            lambda row, n_epochs, left_s: calls.append((row.epoch, n_epochs, left_s))
         ),
     )
     assert fingerprint(again.model) == fingerprint(result.model)
@@ -133,6 +136,8 @@ def test_errors_by_hand(split):
     np.testing.assert_allclose(table.energy_rmse_meV, 12 / np.sqrt(3), rtol=1e-9)
     np.testing.assert_allclose(table.energy_mae_meV_per_atom, 4.0 / 6, rtol=1e-9)
     np.testing.assert_allclose(table.energy_rmse_meV_per_atom, 2 / np.sqrt(3), rtol=1e-9)
+    np.testing.assert_allclose(table.energy_max_meV_per_atom, 2.0, rtol=1e-9)
+    np.testing.assert_allclose(table.force_max_meV_per_A, 300.0, rtol=1e-9)
     np.testing.assert_allclose(table.force_mae_meV_per_A, 600 / 108, rtol=1e-9)
     np.testing.assert_allclose(table.force_rmse_meV_per_A, 300 / np.sqrt(54), rtol=1e-9)
     rms = 1e3 * np.sqrt(np.mean(valid.forces_eV_per_A**2))
@@ -166,6 +171,7 @@ def test_impossible_requests_are_refused(split, result):
         ({"beta": 1.5}, r"beta must be in \(0, 1\], got 1.5"),
         ({"decay_factor": 0.0}, r"decay_factor must be in \(0, 1\], got 0.0"),
         ({"max_epochs": 0}, r"max_epochs must be >= 1, got 0"),
+        ({"microbatch": 3}, r"microbatch must divide batch_size 4, got 3"),
     ]:
         with pytest.raises(TrainingError, match=message):
             dataclasses.replace(SETTINGS, **change)
