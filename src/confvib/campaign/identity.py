@@ -154,9 +154,22 @@ class Identities:
         )
 
     def training(self, name: str) -> dict[str, Any]:
-        """Return the settings that determine a force field, batch size included."""
+        """Return the settings that determine a force field, batch size included.
+
+        An option at its default is left out, so that a new one makes nothing stale.
+        """
         settings = self.variants[name].settings
-        return settings.model_dump(mode="json", exclude=_NO_EFFECT_ON_TRAINING)
+        values = settings.model_dump(mode="json", exclude=_NO_EFFECT_ON_TRAINING)
+        defaults = {
+            key: field.default
+            for key, field in type(settings).model_fields.items()
+            if not field.is_required()
+        }
+        return {
+            key: value
+            for key, value in values.items()
+            if key not in defaults or value != defaults[key]
+        }
 
     def split(self, name: str) -> dict[str, Any]:
         """Return what decides which frames train, validate and test a force field."""

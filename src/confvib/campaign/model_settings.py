@@ -2,15 +2,33 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from ase.data import atomic_numbers
+from pydantic import AfterValidator, Field, model_validator
 
 from confvib.campaign.section import Count, Positive, Section
+from confvib.forcefield.settings import (
+    CutoffFunction,
+    FilterInputs,
+    LayerNorms,
+    RadialBasis,
+    ResidualPlaces,
+)
 
 Degrees = Annotated[
     tuple[Annotated[int, Field(ge=0, le=3)], ...],
     Field(min_length=1, description="degrees l of the spherical harmonics"),
 ]
 """Degrees of the harmonic coordinates of one force field."""
+
+
+def _element(symbol: str) -> str:
+    if atomic_numbers.get(symbol, 0) < 1:
+        message = f"{symbol!r} is no chemical symbol"
+        raise ValueError(message)
+    return symbol
+
+
+_Element = Annotated[str, AfterValidator(_element)]
 
 
 class TrainingSettings(Section):
@@ -81,6 +99,44 @@ class PotentialSettings(Section):
     degrees: Degrees
     cutoff_A: Annotated[Positive, Field(description="r_cut, Å")]
     radial_functions: Annotated[Count, Field(description="K, radial basis functions")]
+    radial_basis: Annotated[
+        RadialBasis, Field(description="functions of the distance; rbf: learned")
+    ] = "phys"
+    cutoff_function: Annotated[
+        CutoffFunction, Field(description="how a neighbour's weight falls to zero")
+    ] = "cosine"
+    angular_filters: Annotated[
+        FilterInputs,
+        Field(description="messages with filters that see the harmonic coordinates"),
+    ] = "both"
+    residual_networks: Annotated[
+        ResidualPlaces,
+        Field(description="part of a layer after which features pass such a network"),
+    ] = "none"
+    layer_norm: Annotated[
+        LayerNorms,
+        Field(description="before both parts of a layer, and behind the last or every"),
+    ] = "none"
+    chi_normalization: Annotated[
+        Positive | None,
+        Field(
+            description="divisor of the sum that the harmonic coordinates start from "
+            "(eq. 10); null: they start from zero"
+        ),
+    ] = None
+    species_scale: Annotated[
+        bool, Field(description="learned factor on the atomic energies of each species")
+    ] = False
+    short_range_repulsion: Annotated[
+        bool, Field(description="add the screened repulsion of nuclei (ZBL)")
+    ] = False
+    energy_shifts_eV: Annotated[
+        dict[_Element, float] | None,
+        Field(
+            description="energy of each species that the network does not learn, "
+            "eV/atom; the mean of what remains is taken off, too. null: the mean alone"
+        ),
+    ] = None
     training: TrainingSettings
     committee: Annotated[
         Count,

@@ -44,7 +44,7 @@ class Variant:
     held_out: Literal["next", "last"] = "next"
     draw: int = 0
     selection: str = ""
-    point: dict[str, Any] = field(default_factory=dict, hash=False)
+    point: dict[str, Any] = field(default_factory=dict)
 
     def split(self, seed: int) -> dict[str, Any]:
         """Return what the split functions need besides the number of frames."""
@@ -96,15 +96,18 @@ def sweep_points(campaign: "Campaign", sweep: str) -> list[Variant]:
 
     A training that an earlier sweep has, too, is that one: it runs once.
     """
-    names: dict[Variant, str] = {}
+    names: dict[str, str] = {}
     points: list[Variant] = []
     for each in SWEEPS[: SWEEPS.index(sweep) + 1]:
         points = _own_points(campaign, each)
         for point in points:
-            names.setdefault(replace(point, name="", point={}), point.name)
-    return [
-        replace(point, name=names[replace(point, name="", point={})]) for point in points
-    ]
+            names.setdefault(_training(point), point.name)
+    return [replace(point, name=names[_training(point)]) for point in points]
+
+
+def _training(point: Variant) -> str:
+    """Return what distinguishes a training from others, whatever its name."""
+    return repr(replace(point, name="", point={}))
 
 
 def _own_points(campaign: "Campaign", sweep: str) -> list[Variant]:

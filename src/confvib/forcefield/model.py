@@ -8,6 +8,7 @@ import flax.traverse_util
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ase.data import atomic_numbers, chemical_symbols
 from jax import Array
 from jax.typing import DTypeLike
 from numpy.typing import ArrayLike, NDArray
@@ -102,20 +103,40 @@ def cast_parameters(parameters: Mapping[str, Any], dtype: DTypeLike) -> dict[str
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), dict(parameters))
 
 
-def mean_energy_shifts_eV(energies_eV: ArrayLike, n_atoms: int) -> NDArray[np.float64]:
-    """Shift all species by the mean energy per atom, mlff's convention ``mean``.
+def energy_shifts_eV(
+    energies_eV: ArrayLike, numbers: ArrayLike, own_eV: Mapping[str, float]
+) -> NDArray[np.float64]:
+    r"""Choose what each atom's energy is counted from, mlff's convention ``mean``.
+
+    .. math:: s_Z = e_Z + \Big\langle E - \sum_i e_{Z_i} \Big\rangle / N
 
     At one fixed composition a linear regression on the species counts is singular, so the
-    data cannot say more than this mean.
+    data cannot say more than a mean; the energies e of the species, zero by default, are
+    a matter of choice.
 
     Args:
         energies_eV: Energies of the training configurations [eV/cell], ``(B,)``.
-        n_atoms: Atoms per cell.
+        numbers: Their atomic numbers, ``(B, N)``.
+        own_eV: Energy e of each species [eV/atom] by symbol: all, or none.
 
     Returns:
         Shift of each atomic number [eV/atom], ``(100,)``; zero for number 0.
+
+    Raises:
+        ModelError: Species of the configurations have no energy while others have.
     """
-    shifts = np.full(MAX_ATOMIC_NUMBER + 1, np.asarray(energies_eV).mean() / n_atoms)
+    species = np.asarray(numbers)
+    own = np.zeros(MAX_ATOMIC_NUMBER + 1)
+    for symbol, energy_eV in own_eV.items():
+        own[atomic_numbers[symbol]] = energy_eV
+    missing = {chemical_symbols[z] for z in np.unique(species)} - own_eV.keys()
+    if own_eV and missing:
+        raise ModelError(
+            f"energy_shifts_eV has {', '.join(own_eV)}, but the training frames also "
+            f"have {', '.join(sorted(missing))}: expected every species, or none"
+        )
+    rest_eV = np.asarray(energies_eV) - np.sum(own[species], axis=1)
+    shifts = own + rest_eV.mean() / species.shape[1]
     shifts[0] = 0.0
     return shifts
 

@@ -3,12 +3,12 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from confvib.forcefield.checkpoint import fingerprint, save_model
-from confvib.forcefield.network import So3kratesSettings
+from confvib.forcefield.settings import So3kratesSettings, settings_from
 from confvib.stages.job import Progress
 from confvib.stages.labelled_frames import read_labelled_frames, training_rows
 from confvib.stages.runtime import configure_jax
@@ -133,16 +133,11 @@ def training_settings(settings: Mapping[str, Any], microbatch: int) -> TrainingS
         beta=training["force_weight"],
         clip_norm=training["clip_norm"],
         microbatch=microbatch or None,
+        energy_shifts_eV=tuple(sorted(settings.get("energy_shifts_eV", {}).items())),
     )
 
 
 def network_settings(settings: Mapping[str, Any]) -> So3kratesSettings:
     """Return the architecture that a ``potentials`` section describes."""
-    return So3kratesSettings(
-        features=settings["features"],
-        heads=settings["heads"],
-        layers=settings["layers"],
-        degrees=tuple(settings["degrees"]),
-        cutoff_A=settings["cutoff_A"],
-        radial_functions=settings["radial_functions"],
-    )
+    names = {field.name for field in fields(So3kratesSettings)}
+    return settings_from({key: settings[key] for key in names & settings.keys()})

@@ -14,7 +14,7 @@ from jax.sharding import NamedSharding
 from numpy.typing import NDArray
 
 from confvib.errors import TrainingError, TrainingInterrupted
-from confvib.forcefield.model import TrainedModel, mean_energy_shifts_eV
+from confvib.forcefield.model import TrainedModel, energy_shifts_eV
 from confvib.training.dataset import Batch, batch_indices, capacity_of, device_batch
 from confvib.training.devices import everywhere, frame_sharding
 from confvib.training.epoch import (
@@ -115,8 +115,8 @@ class _Loop:
         self.settings, self.seed, self.watch = settings, seed, watch
         self.n_train = len(split.train)
         self.n_steps = self.n_train // settings.batch_size
-        self.shifts_eV = mean_energy_shifts_eV(
-            split.train.energies_eV, split.train.n_atoms
+        self.shifts_eV = energy_shifts_eV(
+            split.train.energies_eV, split.train.numbers, dict(settings.energy_shifts_eV)
         )
         self.sharding = frame_sharding(settings.frames_at_once)
         train_frames, valid_frames = _device_batches(split, settings, self.shifts_eV)

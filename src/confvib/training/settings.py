@@ -23,6 +23,8 @@ class TrainingSettings:
             but single hot frames otherwise throw a short training off course.
         microbatch: Frames of a batch in memory at a time, a divisor of ``batch_size``;
             None for all. It changes the order of sums, and nothing else.
+        energy_shifts_eV: Species and the energy [eV/atom] that the network does not
+            learn; the mean energy of what remains is taken off in any case.
 
     Raises:
         TrainingError: A value is outside its domain.
@@ -38,6 +40,7 @@ class TrainingSettings:
     beta: float = 0.99
     clip_norm: float = 1.0
     microbatch: int | None = None
+    energy_shifts_eV: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("decay_steps", "batch_size", "max_epochs", "patience"):

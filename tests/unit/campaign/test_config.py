@@ -179,6 +179,17 @@ MISTAKES = {
         5,
         "potentials.md: features = 132 is not divisible by heads = 5",
     ),
+    "unknown radial basis": (
+        ("potentials", "md", "radial_basis"),
+        "chebyshev",
+        "potentials.md.radial_basis = 'chebyshev': Input should be 'phys', 'bernstein', "
+        "'rbf' or 'bessel'",
+    ),
+    "unknown species": (
+        ("potentials", "md", "energy_shifts_eV"),
+        {"Lo": -1.9},
+        "'Lo' is no chemical symbol",
+    ),
     "half a step": (
         ("dynamics", "production_fs"),
         6000.5,

@@ -114,6 +114,29 @@ def test_what_changes_no_result_changes_no_hash():
     assert hashes(cheaper) == hashes()
 
 
+def test_an_option_at_its_default_changes_no_hash_and_another_value_does():
+    def spell_out(raw):
+        raw["potentials"]["md"] |= {"radial_basis": "phys", "energy_shifts_eV": None}
+
+    def change(raw):
+        raw["potentials"]["md"] |= {"radial_basis": "bessel"}
+
+    before, after = hashes(), hashes(change)
+    assert hashes(spell_out) == before
+    assert {name for name in before if before[name] != after[name]} == {"md"}
+
+
+def test_options_of_a_potential_are_those_of_its_sweeps():
+    own = {"Li": -1.0, "La": -8.0, "Zr": -9.0, "O": -4.0}
+
+    def change(raw):
+        raw["potentials"]["relax"] |= {"layer_norm": "pre", "energy_shifts_eV": own}
+
+    for point in sweep_points(campaign(change), "degrees_sweep"):
+        assert point.settings.layer_norm == "pre"
+        assert point.settings.energy_shifts_eV == own
+
+
 def test_a_choice_of_frames_is_another_model():
     def choose(raw):
         raw["potentials"]["md"]["training"]["selection"] = "farthest_point"
