@@ -7,42 +7,45 @@ import jax
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+from jax import Array
 from jax.typing import DTypeLike
 
 from confvib.errors import ModelError
 from confvib.forcefield.model import TrainedModel
 from confvib.forcefield.neighbors import neighbor_capacity
-from confvib.forcefield.potential import (
-    EnergyFn,
-    ForceFn,
-    force_fn,
-    so3krates_energy_fn,
-)
+from confvib.forcefield.potential import EnergyFn, force_fn, so3krates_energy_fn
+from confvib.forcefield.strain import StressFn, stress_fn
 
 EnergyFnBuilder: TypeAlias = Callable[[Atoms], EnergyFn]
 """Binds a potential to the species, cell and present crowding of an ASE structure."""
 
+StressFnBuilder: TypeAlias = Callable[[Atoms], StressFn]
+"""The same for its stress."""
+
 
 class PotentialCalculator(Calculator):
-    """Energy [eV/cell] and forces [eV/Å] of a fully periodic structure.
+    """Energy [eV/cell], forces [eV/Å] and stress [eV/Å^3] of a fully periodic structure.
 
-    The energy function is built for the first structure and built again when species or
-    cell change, or once when the neighbour table overflows.
+    Functions are built for the first structure and built again when species or cell
+    change, or once when the neighbour table overflows. Stress is evaluated when it is
+    asked for.
 
     Args:
         builder: Makes an energy function for a structure.
+        stress_builder: Makes its stress function; None: no stress.
     """
 
-    implemented_properties = [  # noqa: RUF012 - the form that ASE reads
-        "energy",
-        "free_energy",
-        "forces",
-    ]
-
-    def __init__(self, builder: EnergyFnBuilder) -> None:
+    def __init__(
+        self, builder: EnergyFnBuilder, stress_builder: StressFnBuilder | None = None
+    ) -> None:
         super().__init__()
         self._builder = builder
-        self._evaluate: ForceFn | None = None
+        self._stress_builder = stress_builder
+        self._evaluate: dict[bool, Callable[..., tuple[Array, ...]]] = {}
+        self.implemented_properties = ["energy", "free_energy", "forces"]
+        if stress_builder is not None:
+            self.implemented_properties.append("stress")
 
     def calculate(
         self,
@@ -50,11 +53,11 @@ class PotentialCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """Evaluate energy and forces; called by ASE.
+        """Evaluate energy, forces and, if asked for, stress; called by ASE.
 
         Args:
             atoms: Structure, periodic in all directions.
-            properties: Ignored: energy and forces always come together.
+            properties: What is wanted; energy and forces always come together.
             system_changes: What changed since the last call.
 
         Raises:
@@ -66,23 +69,37 @@ class PotentialCalculator(Calculator):
         if structure is None or not all(structure.pbc):
             pbc = None if structure is None else structure.pbc.tolist()
             raise ModelError(f"structure must be periodic in all directions, pbc = {pbc}")
-        stale = {"numbers", "cell"} & set(system_changes)
-        if self._evaluate is None or stale:
-            self._evaluate = jax.jit(force_fn(self._builder(structure)))
-        energy_eV, forces, overflow = self._evaluate(structure.positions)
+        if {"numbers", "cell"} & set(system_changes):
+            self._evaluate = {}
+        with_stress = "stress" in properties
+        *found, overflow = self._run(structure, with_stress=with_stress)
         if overflow:
-            self._evaluate = jax.jit(force_fn(self._builder(structure)))
-            energy_eV, forces, overflow = self._evaluate(structure.positions)
+            self._evaluate = {}
+            *found, overflow = self._run(structure, with_stress=with_stress)
         if overflow:
             raise ModelError(
                 f"neighbour table overflows for {structure.get_chemical_formula()}: "
                 "the builder must choose a larger capacity"
             )
+        energy_eV, forces, *stress = (np.asarray(value, np.float64) for value in found)
         self.results = {
             "energy": float(energy_eV),
             "free_energy": float(energy_eV),
-            "forces": np.asarray(forces, dtype=np.float64),
+            "forces": forces,
         }
+        if stress:
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress[0])
+
+    def _run(self, structure: Atoms, *, with_stress: bool) -> tuple[Array, ...]:
+        if with_stress not in self._evaluate:
+            if with_stress and self._stress_builder is not None:
+                function: Callable[..., tuple[Array, ...]] = self._stress_builder(
+                    structure
+                )
+            else:
+                function = force_fn(self._builder(structure))
+            self._evaluate[with_stress] = jax.jit(function)
+        return self._evaluate[with_stress](structure.positions)
 
 
 def so3krates_calculator(model: TrainedModel, dtype: DTypeLike) -> PotentialCalculator:
@@ -96,13 +113,19 @@ def so3krates_calculator(model: TrainedModel, dtype: DTypeLike) -> PotentialCalc
         Calculator that sizes its neighbour table from each new structure.
     """
 
-    def build(atoms: Atoms) -> EnergyFn:
-        cell = np.asarray(atoms.cell)
-        capacity = neighbor_capacity(
-            atoms.positions, cell=cell, cutoff_A=model.settings.cutoff_A
-        )
-        return so3krates_energy_fn(
-            model, atoms.numbers, cell, capacity=capacity, dtype=dtype
+    def capacity(atoms: Atoms) -> int:
+        return neighbor_capacity(
+            atoms.positions, cell=np.asarray(atoms.cell), cutoff_A=model.settings.cutoff_A
         )
 
-    return PotentialCalculator(build)
+    def energy(atoms: Atoms) -> EnergyFn:
+        return so3krates_energy_fn(
+            model, atoms.numbers, atoms.cell.array, capacity=capacity(atoms), dtype=dtype
+        )
+
+    def stress(atoms: Atoms) -> StressFn:
+        return stress_fn(
+            model, atoms.numbers, atoms.cell.array, capacity=capacity(atoms), dtype=dtype
+        )
+
+    return PotentialCalculator(energy, stress)

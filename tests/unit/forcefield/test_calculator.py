@@ -3,6 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.fd import calculate_numerical_stress
 
 from confvib.errors import ModelError
 from confvib.forcefield.calculator import PotentialCalculator, so3krates_calculator
@@ -24,6 +26,26 @@ def test_energy_and_forces_are_those_of_the_energy_function(
     energy_eV, forces, _ = jax.jit(force_fn(fn))(positions)
     assert abs(atoms.get_potential_energy() - energy_eV) < 1e-11
     np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-11)
+
+
+def test_stress_is_the_slope_of_the_energy_and_obeys_ases_sign(
+    model, numbers, cell, positions
+):
+    atoms = Atoms(numbers, positions, cell=cell, pbc=True)
+    atoms.calc = so3krates_calculator(model, jnp.float64)
+    energy_eV, forces = atoms.get_potential_energy(), atoms.get_forces()
+    numerical = calculate_numerical_stress(atoms, eps=1e-5)
+    np.testing.assert_allclose(atoms.get_stress(), numerical, atol=1e-7)
+    assert np.abs(numerical).max() > 1e-3
+    assert abs(atoms.get_potential_energy() - energy_eV) < 1e-11
+    np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-11)
+
+
+def test_a_potential_without_stress_says_so():
+    atoms = Atoms("H", [[1.0, 1.0, 1.0]], cell=4 * np.eye(3), pbc=True)
+    atoms.calc = PotentialCalculator(spring)
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.get_stress()
 
 
 def test_a_new_cell_builds_a_new_function():
