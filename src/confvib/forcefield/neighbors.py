@@ -108,9 +108,11 @@ def neighbor_table(
     cell = jnp.asarray(cell, dtype=dtype)
     positions = jax.lax.stop_gradient(positions)
     difference = positions[None, :, :] - positions[:, None, :]  # (N, N, 3)
-    wrap = -jnp.round(difference @ jnp.linalg.inv(cell))
-    difference = difference + wrap @ cell
-    vectors = difference[:, :, None, :] + images @ cell  # (N, N, M, 3)
+    # Pinned: in TF32, the default of some cards, lengths would be wrong by 0.01 Å.
+    with jax.default_matmul_precision("highest"):
+        wrap = -jnp.round(difference @ jnp.linalg.inv(cell))
+        difference = difference + wrap @ cell
+        vectors = difference[:, :, None, :] + images @ cell  # (N, N, M, 3)
     inside = ~(jnp.sum(vectors**2, axis=-1) >= cutoff_A**2)
     is_self = jnp.eye(n_atoms, dtype=bool)[:, :, None] & (images == 0).all(axis=-1)
     inside = (inside & ~is_self).reshape(n_atoms, -1)

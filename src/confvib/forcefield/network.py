@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -48,7 +49,8 @@ def edge_geometry(
         The edge geometry in the dtype of the positions.
     """
     cell = jnp.asarray(cell, positions.dtype)
-    vectors = gather(positions, table.indices) - positions[:, None] + table.shifts @ cell
+    translations = jnp.matmul(table.shifts, cell, precision=jax.lax.Precision.HIGHEST)
+    vectors = gather(positions, table.indices) - positions[:, None] + translations
     placeholder = jnp.array([settings.cutoff_A, 0.0, 0.0], positions.dtype)
     vectors = jnp.where(table.mask[..., None], vectors, placeholder)
     distance = jnp.sqrt(jnp.sum(vectors**2, axis=-1))  # (N, K)
@@ -136,6 +138,11 @@ class So3krates(nn.Module):
         Returns:
             Atomic energies without their shift [eV], ``(N,)``.
         """
+        # Pinned here and not left to the caller: TF32 is what some cards take otherwise.
+        with jax.default_matmul_precision("highest"):
+            return self._atomic_energies(numbers, edges)
+
+    def _atomic_energies(self, numbers: Array, edges: EdgeGeometry) -> Array:
         s = self.settings
         x = nn.Embed(
             MAX_ATOMIC_NUMBER + 1,

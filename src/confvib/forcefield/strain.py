@@ -1,6 +1,7 @@
 """Stress of a crystal by automatic differentiation with respect to a strain."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import jax
@@ -82,8 +83,12 @@ def stress_fn(
 
         def strained_energy(positions: Array, strain: Array) -> Array:
             deformation = jnp.eye(3, dtype=dtype) + 0.5 * (strain + strain.T)
+            exact = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
             edges = edge_geometry(
-                positions @ deformation, lattice @ deformation, table, settings
+                exact(positions, deformation),
+                exact(lattice, deformation),
+                table,
+                settings,
             )
             energies = network.apply({"params": parameters}, jnp.asarray(known), edges)
             return jnp.sum(jnp.asarray(energies))
