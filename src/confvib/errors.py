@@ -33,10 +33,6 @@ class TrainingError(CampaignError):
     """The labelled data cannot train the requested force field."""
 
 
-class TrainingInterrupted(TrainingError):  # noqa: N818 - no error: it goes on next time
-    """A training was asked to stop; its state is saved for the next attempt."""
-
-
 class DynamicsError(CampaignError):
     """A relaxation, Hessian or molecular-dynamics request cannot be carried out."""
 
@@ -51,3 +47,7 @@ class GridError(ThermodynamicsError):
 
 class SumRuleError(ThermodynamicsError):
     """A density of states is negative or does not count the modes it must."""
+
+
+class Interrupted(CampaignError):  # noqa: N818 - no error: it goes on next time
+    """A job was asked to stop; its progress is saved for the next attempt."""

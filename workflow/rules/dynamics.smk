@@ -21,6 +21,8 @@ rule sample_dynamics:
         runtime=minutes(240),
         batch_size=CFG.dynamics.batch_size,
     params:
+        # Not an output, which Snakemake would delete before the next attempt.
+        restart=f"{RESULTS}/restart/sample_dynamics/{{set}}/{{temperature}}K/{{chunk}}.parquet",
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),
         settings=plain(CFG.dynamics, "temperatures_K"),

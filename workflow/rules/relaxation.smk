@@ -21,6 +21,8 @@ rule relax_configurations:
         runtime=minutes(60),
         batch_size=CFG.relaxation.batch_size,
     params:
+        # Not an output, which Snakemake would delete before the next attempt.
+        restart=f"{RESULTS}/restart/relax_configurations/{{set}}/{{chunk}}.parquet",
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),
         settings=plain(CFG.relaxation),
@@ -58,6 +60,8 @@ rule compute_normal_modes:
         runtime=minutes(240),
         columns_per_batch=CFG.harmonic.columns_per_batch,
     params:
+        # Not an output, which Snakemake would delete before the next attempt.
+        restart=f"{RESULTS}/restart/compute_normal_modes/{{set}}/{{chunk}}.parquet",
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),
         settings=plain(CFG.harmonic),

@@ -14,7 +14,7 @@ Potential = Literal["relax", "md", "reference"]
 
 
 class RelaxationSettings(Section):
-    """Batched L-BFGS at fixed cell (paper §5.3)."""
+    """Batched relaxation at fixed cell (paper §5.3)."""
 
     potential: Annotated[Potential, Field(description="what supplies the forces")] = (
         "relax"
@@ -22,7 +22,11 @@ class RelaxationSettings(Section):
     fmax_eV_per_A: Annotated[
         Positive, Field(description="converged below this force, eV/Å")
     ]
-    max_steps: Annotated[Count, Field(description="L-BFGS steps before 'unconverged'")]
+    max_steps: Annotated[Count, Field(description="steps before 'unconverged'")]
+    optimiser: Annotated[
+        Literal["lbfgs", "fire"],
+        Field(description="lbfgs, as the paper; fire: slower, for rough surfaces"),
+    ] = "lbfgs"
     batch_size: Annotated[
         Count, Field(description="cells relaxed together on the device")
     ]

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from confvib.dynamics.evaluation import BatchMode
+from confvib.dynamics.evaluation import Slots
 from confvib.dynamics.relax import relax
-from confvib.dynamics.state import EnergyFn, Progress, Status
+from confvib.dynamics.state import EnergyFn, Status
 from confvib.errors import DynamicsError
 
 
@@ -36,8 +36,7 @@ def quench(
     fmax_eV_per_A: float,
     max_steps: int,
     tolerance_A: float = 0.3,
-    batch_mode: BatchMode | None = None,
-    progress: Progress | None = None,
+    slots: Slots | None = None,
 ) -> Quench:
     """Relax the last frames of runs and say which left the basin of their minimum.
 
@@ -51,8 +50,7 @@ def quench(
         fmax_eV_per_A: Threshold of the relaxation, that of the minima [eV/Å].
         max_steps: Most steps of the relaxation.
         tolerance_A: Displacement from which a cell counts as elsewhere [Å].
-        batch_mode: One program or one cell after the other; None suits the device.
-        progress: Called between chunks with (cells at rest, B).
+        slots: How many cells are on the device at once; None: all.
 
     Returns:
         Energy differences, displacements and status.
@@ -71,8 +69,7 @@ def quench(
         last_frames,
         fmax_eV_per_A=fmax_eV_per_A,
         max_steps=max_steps,
-        batch_mode=batch_mode,
-        progress=progress,
+        slots=slots,
     )
     reference = np.asarray(jax.lax.map(lambda x: energy_fn(x)[0], minima))
     shift = found.positions - np.asarray(minima)

@@ -1,7 +1,7 @@
 """Energy and forces of one cell, and how one cell's function serves a batch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -68,6 +68,29 @@ class BatchMode(StrEnum):
     def for_device(cls) -> "BatchMode":
         """Return the faster mode on the device in use."""
         return cls.ONE_BY_ONE if jax.default_backend() == "cpu" else cls.TOGETHER
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How many cells are on the device at once, and how they share it.
+
+    Attributes:
+        n: Cells at once; None: all there are.
+        mode: One program or one cell after the other; what suits the device by default.
+    """
+
+    n: int | None = None
+    mode: BatchMode = field(default_factory=BatchMode.for_device)
+
+    def number(self, n_cells: int) -> int:
+        """Return the number of slots for so many cells.
+
+        Raises:
+            DynamicsError: It is not positive.
+        """
+        number = n_cells if self.n is None else self.n
+        require_positive({"number of slots": number})
+        return number
 
 
 def over_batch(

@@ -91,6 +91,64 @@ def newton_step(
     return jax.lax.scan(forward, q / diagonal, (*rows, a))[0]
 
 
+@dataclass(frozen=True)
+class Lbfgs:
+    """Choose the step of the optimiser.
+
+    Attributes:
+        memory: Number of remembered steps.
+        max_step_A: Longest move of an atom in one step [Å]; longer steps are scaled down.
+        curvature_eV_per_A2: Diagonal of the Hessian of the first step [eV/Å²], the value
+            of ASE; later ones learn it.
+    """
+
+    memory: int = 20
+    max_step_A: float = 0.1
+    curvature_eV_per_A2: float = 70.0
+
+    def start(self, like: jax.Array) -> History:
+        """Return what is known of a cell of this shape and dtype before any step."""
+        return History.empty(self.memory, like)
+
+    def accepted(
+        self,
+        history: History,
+        step: jax.Array,
+        force_drop: jax.Array,
+        forces_eV_per_A: jax.Array,
+    ) -> tuple[jax.Array, History]:
+        """Learn from a step and choose the next.
+
+        Args:
+            history: What is known.
+            step: The step [Å], shape (N, 3).
+            force_drop: F(before) - F(after) [eV/Å], shape (N, 3).
+            forces_eV_per_A: Forces after it [eV/Å], shape (N, 3).
+
+        Returns:
+            Next step [Å], shape (N, 3), and what is known now.
+        """
+        history = history.push(step, force_drop)
+        following = newton_step(history, forces_eV_per_A, self.curvature_eV_per_A2)
+        return limited(following, self.max_step_A), history
+
+    def refused(
+        self, history: History, step: jax.Array, forces_eV_per_A: jax.Array
+    ) -> tuple[jax.Array, History]:
+        """Choose what to try instead of a step that went uphill: half of it.
+
+        Args:
+            history: What is known; forgotten.
+            step: The step [Å], shape (N, 3).
+            forces_eV_per_A: Forces before it; not used.
+
+        Returns:
+            Next step [Å], shape (N, 3), and what is known now.
+        """
+        del forces_eV_per_A
+        return 0.5 * step, jax.tree.map(jnp.zeros_like, history)
+
+
 def largest_norm(vectors: jax.Array) -> jax.Array:
     """Return the length of the longest of the vectors, shape (N, 3)."""
     return jnp.sqrt((vectors * vectors).sum(-1).max())

@@ -1,6 +1,6 @@
 """Molecular dynamics of a batch of cells: heat bath, then constant energy, sampled."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,12 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from confvib.dynamics import segments
+from confvib.dynamics.checkpoint import Checkpoint
 from confvib.dynamics.evaluation import BatchMode, require_batch, require_positive
-from confvib.dynamics.segments import Cells, Engine, Physics, Samples
+from confvib.dynamics.record import Record
+from confvib.dynamics.segments import Cells, Engine, Physics
 from confvib.dynamics.state import Bounds, EnergyFn, Progress, Status
 from confvib.dynamics.velocities import degrees_of_freedom
 from confvib.errors import DynamicsError
 from confvib.units import BOLTZMANN_EV_PER_K
+
+_FORMAT = 1
+"""Number of the layout of a save; another one would not be understood."""
 
 
 class Protocol(StrEnum):
@@ -85,7 +90,7 @@ class MolecularDynamics:
     status: np.ndarray
 
 
-def run_md(
+def run_md(  # noqa: PLR0913 - what runs, and what goes on around it
     energy_fn: EnergyFn,
     positions: np.ndarray | jax.Array,
     masses_amu: np.ndarray,
@@ -95,6 +100,8 @@ def run_md(
     bounds: Bounds | None = None,
     batch_mode: BatchMode | None = None,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> MolecularDynamics:
     r"""Run every cell of a batch and sample its velocities at constant energy.
 
@@ -105,6 +112,11 @@ def run_md(
     An energy function that works in float32 may be given positions in float64: forces
     then cost what they cost in float32, and the integration does not round.
 
+    A run that was interrupted or killed goes on from its last save. It ends bit for bit
+    where an undisturbed one does, on the same device type and software and if the energy
+    function gives the same bits twice. What is saved stays until the caller removes it,
+    when the results are safe.
+
     Args:
         energy_fn: Energy of one cell.
         positions: Relaxed cells [Å], shape (B, N, 3); they are integrated in their dtype.
@@ -114,12 +126,16 @@ def run_md(
         bounds: Where a cell counts as diverged; None takes the defaults.
         batch_mode: One program or one cell after the other; None suits the device.
         progress: Called between segments with (steps done, steps in all).
+        checkpoint: Where to save between segments and to go on from; its key must cover
+            the energy function, all else is added to it. None saves nothing.
+        stop: Asked after every segment whether to save and end.
 
     Returns:
         Samples, averages and status of every cell.
 
     Raises:
         DynamicsError: Shapes do not fit or a setting makes no sense.
+        Interrupted: `stop` said so; the run is saved if there is a checkpoint.
 
     Source:
         docs/formulation.md#molecular-dynamics; paper section 5.3 for published_2025.
@@ -139,52 +155,53 @@ def run_md(
         jnp.asarray(settings.friction_per_fs, positions.dtype),
         bounds or Bounds(),
     )
-    factor = 2 if settings.protocol is Protocol.THERMALISED else 1
-    first = scalar(factor * settings.temperature_K)
-    cells = segments.start(engine, positions, keys, physics, first)
-    for done, n_steps in _pieces(n_bath, settings.segment_steps):
+    if checkpoint is not None:
+        words = np.asarray(jax.random.key_data(keys))
+        checkpoint = checkpoint.narrowed(
+            _FORMAT,
+            settings,
+            physics.bounds,
+            mode,
+            np.asarray(masses_amu),
+            words,
+            np.asarray(positions),
+        )
+    record = Record(n_samples, positions, checkpoint)
+    thermal = settings.protocol is Protocol.THERMALISED
+    first = scalar((2 if thermal else 1) * settings.temperature_K)
+    cells, n_done = record.resume(keys) or (
+        segments.start(engine, positions, keys, physics, first),
+        0,
+    )
+
+    def look_in(cells: Cells, done: int) -> None:
+        jax.block_until_ready(cells.status)
+        if progress is not None:
+            progress(done, n_total)
+        record.between_segments(cells, done, n_total, stop)
+
+    for done, n_steps in _pieces(n_done, n_bath, settings.segment_steps):
         cells = segments.thermalise(engine, cells, physics, done, n_steps)
-        _tell(progress, cells, done + n_steps, n_total)
-    if settings.protocol is Protocol.THERMALISED:
+        look_in(cells, done + n_steps)
+    if thermal and n_done <= n_bath:
         cells = segments.stop_drift(cells, masses_amu)
-    samples = _Store(n_samples, positions)
     interval = settings.sample_interval
-    for done, count in _pieces(n_samples, max(1, settings.segment_steps // interval)):
-        cells, segment = segments.produce(engine, count, interval, cells, physics)
-        samples.put(done, segment)
-        _tell(progress, cells, n_bath + (done + count) * interval, n_total)
-    return _summary(samples, np.asarray(positions), cells, settings)
+    per_segment = max(1, settings.segment_steps // interval)
+    n_sampled = max(0, n_done - n_bath) // interval
+    for done, count in _pieces(n_sampled, n_samples, per_segment):
+        cells, samples = segments.produce(engine, count, interval, cells, physics)
+        record.put(samples)
+        look_in(cells, n_bath + (done + count) * interval)
+    return _summary(record, np.asarray(positions), cells, settings)
 
 
-class _Store:
-    """Collect the samples of all segments on the host."""
-
-    def __init__(self, n_samples: int, positions: jax.Array) -> None:
-        n_cells, n_atoms, _ = positions.shape
-        self.velocities = np.empty((n_cells, n_samples, n_atoms, 3), np.float32)
-        self.potential_eV = np.empty((n_cells, n_samples))
-        self.kinetic_eV = np.empty((n_cells, n_samples))
-
-    def put(self, first: int, segment: Samples) -> None:
-        rows = slice(first, first + segment.potential_eV.shape[1])
-        self.velocities[:, rows] = segment.velocities
-        self.potential_eV[:, rows] = segment.potential_eV
-        self.kinetic_eV[:, rows] = segment.kinetic_eV
-
-
-def _pieces(total: int, size: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, total, size):
+def _pieces(start: int, total: int, size: int) -> Iterator[tuple[int, int]]:
+    for first in range(start, total, size):
         yield first, min(size, total - first)
 
 
-def _tell(progress: Progress | None, cells: Cells, done: int, total: int) -> None:
-    if progress is not None:
-        jax.block_until_ready(cells.status)
-        progress(done, total)
-
-
 def _summary(
-    samples: _Store,
+    samples: Record,
     initial: np.ndarray,
     cells: Cells,
     settings: MolecularDynamicsSettings,
@@ -211,7 +228,7 @@ def _summary(
     )
 
 
-def _slope_per_fs(samples: _Store, spacing_fs: float) -> np.ndarray:
+def _slope_per_fs(samples: Record, spacing_fs: float) -> np.ndarray:
     """Return the least-squares slope of the total energy [eV/fs], shape (B,)."""
     total = samples.potential_eV + samples.kinetic_eV
     times = spacing_fs * np.arange(total.shape[1])

@@ -1,9 +1,9 @@
-"""Fixed-cell relaxation of many cells at once by limited-memory BFGS."""
+"""Fixed-cell relaxation of many cells at once, by L-BFGS or FIRE."""
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -11,35 +11,22 @@ import numpy as np
 
 from confvib.dynamics.evaluation import (
     BatchMode,
+    Slots,
     evaluate,
     fault,
     over_batch,
     require_batch,
     require_positive,
 )
-from confvib.dynamics.lbfgs import History, largest_norm, limited, newton_step
-from confvib.dynamics.state import Bounds, EnergyFn, Progress, Status
+from confvib.dynamics.fire import Fire, FireState
+from confvib.dynamics.lbfgs import History, Lbfgs, largest_norm
+from confvib.dynamics.slots import Queue
+from confvib.dynamics.state import Bounds, EnergyFn, Status
 
 STEPS_PER_CHUNK = 20
 """Evaluations between two visits of the host."""
 
 _RUNNING = -1
-
-
-@dataclass(frozen=True)
-class Lbfgs:
-    """Choose the step of the optimiser.
-
-    Attributes:
-        memory: Number of remembered steps.
-        max_step_A: Longest move of an atom in one step [Å]; longer steps are scaled down.
-        curvature_eV_per_A2: Diagonal of the Hessian of the first step [eV/Å²], the value
-            of ASE; later ones learn it.
-    """
-
-    memory: int = 20
-    max_step_A: float = 0.1
-    curvature_eV_per_A2: float = 70.0
 
 
 @dataclass(frozen=True)
@@ -64,11 +51,24 @@ class Relaxation:
     displacement_max_A: np.ndarray
     status: np.ndarray
 
+    def row(self, index: int) -> "Relaxation":
+        """Return one cell as a batch of one."""
+        part = slice(index, index + 1)
+        return Relaxation(**{f.name: getattr(self, f.name)[part] for f in fields(self)})
+
+
+OnRest: TypeAlias = Callable[[int, Relaxation], None]
+"""Called with the row of a cell in the input and its result, as soon as it is at rest."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _Descent:
-    """One cell: last accepted point, the step to try next, what was learnt so far."""
+    """One cell: last accepted point, the step to try next, what was learnt so far.
+
+    A fresh cell has infinite energy and a step of zero: its first try, which counts as
+    no step, evaluates the start.
+    """
 
     start: jax.Array
     start_energy: jax.Array
@@ -76,7 +76,7 @@ class _Descent:
     energy: jax.Array
     forces: jax.Array
     step: jax.Array
-    history: History
+    memory: History | FireState
     n_steps: jax.Array
     n_rejected: jax.Array
     status: jax.Array
@@ -87,8 +87,6 @@ class _Control(NamedTuple):
 
     fmax_eV_per_A: float
     max_steps: int
-    max_step_A: float
-    curvature_eV_per_A2: float
     bounds: Bounds
 
 
@@ -98,26 +96,27 @@ def relax(
     *,
     fmax_eV_per_A: float,
     max_steps: int,
-    optimiser: Lbfgs | None = None,
+    optimiser: Lbfgs | Fire | None = None,
     bounds: Bounds | None = None,
-    batch_mode: BatchMode | None = None,
-    progress: Progress | None = None,
+    slots: Slots | None = None,
+    on_rest: OnRest | None = None,
 ) -> Relaxation:
-    """Relax every cell of a batch until no force exceeds the threshold.
+    """Relax cells until no force exceeds the threshold, a limited number at a time.
 
-    A cell that has converged or failed keeps its last accepted point, bit for bit, while
-    the others go on. A step that raises the energy by more than its rounding is undone,
-    halved and tried again with an empty history.
+    A cell that has converged or failed keeps its last accepted point, bit for bit, leaves
+    its slot, and the next one enters; the program stays the same. A step that raises the
+    energy by more than its rounding is undone and counted: L-BFGS tries half of it with
+    an empty history, FIRE stops and starts again.
 
     Args:
         energy_fn: Energy of one cell.
         positions: Start [Å], shape (B, N, 3); the work is done in its dtype.
         fmax_eV_per_A: Threshold for the largest force on an atom [eV/Å].
         max_steps: Most steps of a cell after the first evaluation.
-        optimiser: Step control; None takes the defaults.
+        optimiser: How to choose steps; None takes L-BFGS.
         bounds: Where a cell counts as diverged; None takes the defaults.
-        batch_mode: One program or one cell after the other; None suits the device.
-        progress: Called between chunks with (cells at rest, B).
+        slots: How many cells are on the device at once; None: all.
+        on_rest: Called once for every cell; what it raises ends the relaxation.
 
     Returns:
         The last accepted point and status of every cell.
@@ -128,77 +127,89 @@ def relax(
     Source:
         Nocedal, Math. Comp. 35, 773 (1980); the paper, section 5.3 (LBFGS, 0.08 eV/Å).
     """
-    positions = jnp.asarray(positions)
-    optimiser, bounds = optimiser or Lbfgs(), bounds or Bounds()
-    mode = batch_mode or BatchMode.for_device()
-    require_batch(positions)
+    starts = np.asarray(positions)
+    optimiser, bounds, slots = optimiser or Lbfgs(), bounds or Bounds(), slots or Slots()
+    require_batch(jnp.asarray(starts))
     require_positive(
         {
             "fmax_eV_per_A": fmax_eV_per_A,
             "max_steps": max_steps,
-            "memory": optimiser.memory,
-            "max_step_A": optimiser.max_step_A,
-            "curvature_eV_per_A2": optimiser.curvature_eV_per_A2,
+            **asdict(optimiser),
         }
     )
-    control = _Control(
-        fmax_eV_per_A,
-        max_steps,
-        optimiser.max_step_A,
-        optimiser.curvature_eV_per_A2,
-        bounds,
+    control = _Control(fmax_eV_per_A, max_steps, bounds)
+    queue = Queue(len(starts), slots.number(len(starts)))
+    held = np.repeat(starts[:1], queue.n_slots, axis=0)
+    cells = _nothing(energy_fn, optimiser, held)
+    results: dict[int, Relaxation] = {}
+    while True:
+        found = _result(cells)
+        for slot, index in queue.leave(found.status != _RUNNING):
+            results[index] = found.row(slot)
+            if on_rest is not None:
+                on_rest(index, results[index])
+        if len(results) == len(starts):
+            return _joined(results)
+        entering = np.zeros(queue.n_slots, bool)
+        for slot, index in queue.enter():
+            held[slot], entering[slot] = starts[index], True
+        if entering.any():
+            cells = _entered(optimiser, cells, entering, held)
+        cells = _chunk(energy_fn, slots.mode, optimiser, cells, control)
+
+
+def _fresh(
+    optimiser: Lbfgs | Fire, start: jax.Array, energy_dtype: jnp.dtype
+) -> _Descent:
+    far = jnp.full((), jnp.inf, energy_dtype)
+    return _Descent(
+        start=start,
+        start_energy=far,
+        positions=start,
+        energy=far,
+        forces=jnp.zeros_like(start),
+        step=jnp.zeros_like(start),
+        memory=optimiser.start(start),
+        n_steps=jnp.int32(-1),
+        n_rejected=jnp.int32(0),
+        status=jnp.int8(_RUNNING),
     )
-    cells = _start(energy_fn, mode, optimiser.memory, positions, control)
-    for _ in range(math.ceil(max_steps / STEPS_PER_CHUNK) + 1):
-        n_done = int((np.asarray(cells.status) != _RUNNING).sum())
-        if progress is not None:
-            progress(n_done, len(positions))
-        if n_done == len(positions):
-            break
-        cells = _chunk(energy_fn, mode, cells, control)
-    return _result(cells)
+
+
+def _nothing(
+    energy_fn: EnergyFn, optimiser: Lbfgs | Fire, starts: np.ndarray
+) -> _Descent:
+    """Return slots without cells: at rest, and nobody asks for their numbers."""
+    energy = jax.eval_shape(partial(evaluate, energy_fn), jnp.asarray(starts[0]))
+    cells = jax.vmap(partial(_fresh, optimiser, energy_dtype=energy.energy_eV.dtype))(
+        jnp.asarray(starts)
+    )
+    return replace(cells, status=jnp.full(len(starts), Status.OK.code, jnp.int8))
+
+
+@partial(jax.jit, static_argnums=0)
+def _entered(
+    optimiser: Lbfgs | Fire, cells: _Descent, entering: jax.Array, starts: jax.Array
+) -> _Descent:
+    def one(cell: _Descent, enters: jax.Array, start: jax.Array) -> _Descent:
+        return _select(enters, _fresh(optimiser, start, cell.energy.dtype), cell)
+
+    return jax.vmap(one)(cells, entering, starts)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _start(
+def _chunk(
     energy_fn: EnergyFn,
     mode: BatchMode,
-    memory: int,
-    positions: jax.Array,
+    optimiser: Lbfgs | Fire,
+    cells: _Descent,
     control: _Control,
-) -> _Descent:
-    def one(start: jax.Array) -> _Descent:
-        found = evaluate(energy_fn, start)
-        energy, forces = found.energy_eV, found.forces_eV_per_A
-        code = fault(energy, forces, found.overflow)
-        running = (code == Status.OK.code) & (
-            largest_norm(forces) > control.fmax_eV_per_A
-        )
-        return _Descent(
-            start=start,
-            start_energy=energy,
-            positions=start,
-            energy=energy,
-            forces=forces,
-            step=limited(forces / control.curvature_eV_per_A2, control.max_step_A),
-            history=History.empty(memory, start),
-            n_steps=jnp.int32(0),
-            n_rejected=jnp.int32(0),
-            status=jnp.where(running, _RUNNING, code).astype(jnp.int8),
-        )
-
-    return over_batch(one, mode, positions)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _chunk(
-    energy_fn: EnergyFn, mode: BatchMode, cells: _Descent, control: _Control
 ) -> _Descent:
     def go_on(carry: tuple[jax.Array, _Descent]) -> jax.Array:
         return (carry[0] < STEPS_PER_CHUNK) & (carry[1].status == _RUNNING)
 
     def advance(carry: tuple[jax.Array, _Descent]) -> tuple[jax.Array, _Descent]:
-        cell = _try_step(energy_fn, carry[1], control)
+        cell = _try_step(energy_fn, optimiser, carry[1])
         return carry[0] + 1, replace(cell, status=_verdict(cell, control))
 
     # Under vmap this loop runs until the last cell stops and freezes those that stopped.
@@ -208,32 +219,32 @@ def _chunk(
     return over_batch(one, mode, cells)
 
 
-def _try_step(energy_fn: EnergyFn, cell: _Descent, control: _Control) -> _Descent:
+def _try_step(energy_fn: EnergyFn, optimiser: Lbfgs | Fire, cell: _Descent) -> _Descent:
     trial = cell.positions + cell.step
     found = evaluate(energy_fn, trial)
     energy, forces = found.energy_eV, found.forces_eV_per_A
     code = fault(energy, forces, found.overflow)
     usable = code == Status.OK.code
+    first = cell.n_steps < 0
     rounding = 8 * jnp.finfo(energy.dtype).eps * jnp.abs(cell.energy)
     downhill = energy <= cell.energy + rounding
-    history = cell.history.push(cell.step, cell.forces - forces)
-    step = newton_step(history, forces, control.curvature_eV_per_A2)
+    # The two optimisers have memories of their own type, chosen when this is compiled.
+    chosen: Any = optimiser
+    step, memory = chosen.accepted(cell.memory, cell.step, cell.forces - forces, forces)
     moved = replace(
         cell,
+        start_energy=jnp.where(first, energy, cell.start_energy),
         positions=trial,
         energy=energy,
         forces=forces,
-        step=limited(step, control.max_step_A),
-        history=history,
+        step=step,
+        memory=memory,
     )
-    refused = replace(
-        cell,
-        step=0.5 * cell.step,
-        history=jax.tree.map(jnp.zeros_like, cell.history),
-        n_rejected=cell.n_rejected + 1,
-    )
+    step, memory = chosen.refused(cell.memory, cell.step, cell.forces)
+    refused = replace(cell, step=step, memory=memory, n_rejected=cell.n_rejected + 1)
     after = _select(downhill, moved, refused)
-    after = _select(usable, after, cell)
+    # A start that fails is what was found of the cell; later the last good point is.
+    after = _select(usable, after, _select(first, moved, cell))
     status = jnp.where(usable, jnp.int8(_RUNNING), code)
     return replace(after, n_steps=cell.n_steps + 1, status=status)
 
@@ -256,14 +267,24 @@ def _select(condition: jax.Array, if_true: _Descent, if_false: _Descent) -> _Des
 
 
 def _result(cells: _Descent) -> Relaxation:
-    positions, forces = np.asarray(cells.positions), np.asarray(cells.forces)
+    positions, forces = np.array(cells.positions), np.asarray(cells.forces)
     displacements = positions - np.asarray(cells.start)
     return Relaxation(
         positions=positions,
-        energy_eV=np.asarray(cells.energy),
+        energy_eV=np.array(cells.energy),
         fmax_eV_per_A=np.linalg.norm(forces, axis=2).max(axis=1),
-        n_steps=np.asarray(cells.n_steps),
-        n_uphill_rejected=np.asarray(cells.n_rejected),
+        n_steps=np.array(cells.n_steps),
+        n_uphill_rejected=np.array(cells.n_rejected),
         displacement_max_A=np.linalg.norm(displacements, axis=2).max(axis=1),
-        status=np.asarray(cells.status),
+        status=np.array(cells.status),
+    )
+
+
+def _joined(results: dict[int, Relaxation]) -> Relaxation:
+    rows = [results[index] for index in range(len(results))]
+    return Relaxation(
+        **{
+            field.name: np.concatenate([getattr(row, field.name) for row in rows])
+            for field in fields(Relaxation)
+        }
     )

@@ -1,7 +1,9 @@
 """The compiled segments of a molecular-dynamics run; between them the host looks in."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +55,38 @@ class Cells:
     start_energy_eV: jax.Array
     noise_key: jax.Array
     status: jax.Array
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Write the cells as plain arrays: all that the rest of a run depends on."""
+        point = {name: np.asarray(getattr(self.point, name)) for name in _POINT}
+        return {
+            **point,
+            "start_energy_eV": np.asarray(self.start_energy_eV),
+            "noise_key": np.asarray(jax.random.key_data(self.noise_key)),
+            "status": np.asarray(self.status),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], keys: jax.Array) -> Self:
+        """Read what :meth:`arrays` wrote.
+
+        Args:
+            arrays: The arrays, bit for bit.
+            keys: Any random keys of the kind that the cells had.
+
+        Returns:
+            The cells.
+        """
+        words = jnp.asarray(arrays["noise_key"])
+        return cls(
+            PhasePoint(**{name: jnp.asarray(arrays[name]) for name in _POINT}),
+            jnp.asarray(arrays["start_energy_eV"]),
+            jax.random.wrap_key_data(words, impl=jax.random.key_impl(keys)),
+            jnp.asarray(arrays["status"]),
+        )
+
+
+_POINT = tuple(field.name for field in fields(PhasePoint))
 
 
 @jax.tree_util.register_dataclass

@@ -52,7 +52,8 @@ _SENTENCES = {
     Status.OK: "Completed and passed every check.",
     Status.UNCONVERGED: "The step limit came before the force threshold.",
     Status.DIVERGED: "Atoms or energy left the bounds of a credible crystal.",
-    Status.OVERFLOW: "An atom has more neighbours than the neighbour table has slots.",
+    Status.OVERFLOW: "An atom has more neighbours than the neighbour table has slots, "
+    "or is closer to one than the tables of the force field reach.",
     Status.LEFT_BASIN: "The run ended in the basin of another minimum.",
     Status.NAN: "The force field returned a value that is not finite.",
     Status.IMAGINARY_MODES: "The stationary point has imaginary modes: it is no minimum.",

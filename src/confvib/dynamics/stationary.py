@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from confvib.dynamics.evaluation import BatchMode, require_batch
+from confvib.dynamics.evaluation import BatchMode, Slots, require_batch
 from confvib.dynamics.hessian import hessian
 from confvib.dynamics.modes import NormalModes, normal_modes
 from confvib.dynamics.relax import Relaxation, relax
-from confvib.dynamics.state import EnergyFn, Progress, Status
+from confvib.dynamics.state import EnergyFn, Status
 
 
 @dataclass(frozen=True)
@@ -93,29 +93,18 @@ class _Task:
     energy_fn: EnergyFn
     masses_amu: np.ndarray
     settings: StationarySettings
-    batch_mode: BatchMode | None
-    progress: Progress | None
-    n_slots: int
+    slots: Slots
 
-    def relaxed(self, positions: np.ndarray, at_rest: np.ndarray) -> list[_Row]:
-        """Relax any number of cells in batches of one size: compiled once.
-
-        Free slots hold a cell that is at rest already and costs one evaluation.
-        """
-        rows: list[_Row] = []
-        for first in range(0, len(positions), self.n_slots):
-            part = positions[first : first + self.n_slots]
-            padded = np.stack([*part, *[at_rest] * (self.n_slots - len(part))])
-            found = relax(
-                self.energy_fn,
-                padded,
-                fmax_eV_per_A=self.settings.fmax_eV_per_A,
-                max_steps=self.settings.max_steps,
-                batch_mode=self.batch_mode,
-                progress=self.progress,
-            )
-            rows += [_row(found, index) for index in range(len(part))]
-        return rows
+    def relaxed(self, positions: np.ndarray) -> list[_Row]:
+        """Relax any number of cells in the same slots: compiled once."""
+        found = relax(
+            self.energy_fn,
+            positions,
+            fmax_eV_per_A=self.settings.fmax_eV_per_A,
+            max_steps=self.settings.max_steps,
+            slots=self.slots,
+        )
+        return [_row(found, index) for index in range(len(positions))]
 
     def analyse(self, row: _Row) -> None:
         """Add the modes to a cell whose relaxation gave a usable point."""
@@ -143,7 +132,6 @@ def minimise_to_stationary(
     settings: StationarySettings | None = None,
     *,
     batch_mode: BatchMode | None = None,
-    progress: Progress | None = None,
 ) -> StationaryPoints:
     """Relax cells tightly and follow imaginary modes downhill until none is left.
 
@@ -156,7 +144,6 @@ def minimise_to_stationary(
         masses_amu: Masses [amu], shape (N,).
         settings: Thresholds; None takes the defaults.
         batch_mode: One program or one cell after the other; None suits the device.
-        progress: Called by every relaxation with (cells at rest, cells in the batch).
 
     Returns:
         The stationary points with their modes.
@@ -171,8 +158,9 @@ def minimise_to_stationary(
     require_batch(jnp.asarray(start))
     settings = settings or StationarySettings()
     masses = np.asarray(masses_amu, np.float64)
-    task = _Task(energy_fn, masses, settings, batch_mode, progress, len(start))
-    rows = task.relaxed(start, start[0])
+    slots = Slots(len(start), batch_mode or BatchMode.for_device())
+    task = _Task(energy_fn, masses, settings, slots)
+    rows = task.relaxed(start)
     for row in rows:
         task.analyse(row)
     for _ in range(settings.max_mode_followings):
@@ -190,8 +178,8 @@ def _descend(task: _Task, saddles: Sequence[_Row]) -> None:
         assert row.modes is not None
         push = task.settings.displacement_A * row.modes.lowest_mode
         pushed += [row.positions + push, row.positions - push]
-    rest = saddles[0].positions
-    ends = task.relaxed(np.stack(pushed).astype(rest.dtype), rest)
+    dtype = saddles[0].positions.dtype
+    ends = task.relaxed(np.stack(pushed).astype(dtype))
     for row, one, other in zip(saddles, ends[::2], ends[1::2], strict=True):
         row.n_followed += 1
         row.n_steps += one.n_steps + other.n_steps

@@ -13,6 +13,7 @@ from confvib.dynamics.stationary import (
     StationarySettings,
     minimise_to_stationary,
 )
+from confvib.stages.chunk import Chunk, chunk_of
 from confvib.stages.job import Progress
 from confvib.stages.potentials import Drive, bind
 from confvib.stages.relaxed_cells import RelaxedCells, read_relaxed_cells
@@ -51,38 +52,7 @@ def compute_normal_modes(
     cells = read_relaxed_cells(
         structure, relaxed, params["crystal"], params["expected"]["relaxed"]
     )
-    drive = Drive(model, params["expected"]["model"], params["engine"])
-    found, fingerprint = _search(cells, drive, settings, columns_per_batch, progress)
-    rows = [found.get(row["config_id"], _left_out(row)) for row in cells.rows]
-    write_table(
-        output,
-        HARMONIC,
-        rows,
-        collect(
-            params["config_hash"],
-            started=started,
-            inputs=[path for path in (structure, relaxed, model) if path],
-            model_fingerprint=fingerprint,
-            equivalence=params["crystal"]["equivalence"],
-        ),
-    )
-    good = sum(row["status"] == Status.OK for row in rows)
-    progress.say(f"{good} of {len(rows)} are minima, {time.monotonic() - started:.1f} s")
-
-
-def _search(
-    cells: RelaxedCells,
-    drive: Drive,
-    settings: Mapping[str, Any],
-    columns_per_batch: int,
-    progress: Progress,
-) -> tuple[dict[str, dict[str, Any]], str]:
-    """Return the rows of the usable cells by config_id, and the model's fingerprint."""
-    if not cells.config_ids:
-        return {}, ""
-    energy_fn, fingerprint = bind(
-        drive, cells.numbers, cells.cell, cells.positions, "float64"
-    )
+    drive = Drive.of(model, params)
     search = StationarySettings(
         fmax_eV_per_A=settings["fmax_eV_per_A"],
         max_steps=settings["max_steps"],
@@ -90,15 +60,49 @@ def _search(
         imaginary_threshold_THz=-settings["imaginary_threshold_THz"],
         columns_per_batch=columns_per_batch,
     )
-    masses = atomic_masses[cells.numbers]
-    found: dict[str, dict[str, Any]] = {}
-    for index, config_id in enumerate(cells.config_ids):
-        point = minimise_to_stationary(
-            energy_fn, cells.positions[index : index + 1], masses, search
+    inputs = [path for path in (structure, relaxed, model) if path]
+    with chunk_of(cells.config_ids, HARMONIC, params, inputs, progress) as chunk:
+        _search(chunk, cells, drive, search, settings["temperatures_K"])
+        found = chunk.finished.rows
+        rows = [found.get(row["config_id"]) or _left_out(row) for row in cells.rows]
+        provenance = collect(
+            params["config_hash"],
+            started=started,
+            inputs=inputs,
+            model_fingerprint=drive.fingerprint(),
+            equivalence=params["crystal"]["equivalence"],
         )
-        found[config_id] = _row(cells, index, point, settings["temperatures_K"])
-        progress.update(index + 1, len(cells.config_ids), "configurations")
-    return found, fingerprint
+        write_table(output, HARMONIC, rows, provenance)
+        chunk.finished.remove()
+    good = sum(row["status"] == Status.OK for row in rows)
+    progress.say(f"{good} of {len(rows)} are minima, {time.monotonic() - started:.1f} s")
+
+
+def _search(
+    chunk: Chunk,
+    cells: RelaxedCells,
+    drive: Drive,
+    search: StationarySettings,
+    temperatures_K: Sequence[float],
+) -> None:
+    """Find the minima of the usable cells, one after the other."""
+    masses = atomic_masses[cells.numbers]
+    for widening in chunk.tries():
+        energy_fn = bind(
+            drive,
+            cells.numbers,
+            cells.cell,
+            cells.positions,
+            "float64",
+            widening=widening,
+            say=chunk.progress.say,
+        )
+        for index in chunk.todo():
+            point = minimise_to_stationary(
+                energy_fn, cells.positions[index : index + 1], masses, search
+            )
+            row = _row(cells, index, point, temperatures_K)
+            chunk.keep(row)
 
 
 def _row(

@@ -1,6 +1,7 @@
 """The energy that drives a stage: a trained force field or the reference itself."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from confvib.dynamics.state import EnergyFn
 from confvib.errors import ModelError
 from confvib.forcefield.checkpoint import fingerprint, load_model
+from confvib.forcefield.compiled.compiler import fastest_energy_fn
 from confvib.forcefield.model import TrainedModel
 from confvib.forcefield.neighbors import neighbor_capacity
 from confvib.forcefield.potential import so3krates_energy_fn, without_table
@@ -27,6 +29,16 @@ class Drive:
     model_path: str | None
     expected_hash: str
     engine: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model_path: str | None, params: Mapping[str, Any]) -> "Drive":
+        """Return what drives a rule with these parameters."""
+        return cls(model_path, params["expected"]["model"], params["engine"])
+
+    def fingerprint(self) -> str:
+        """Return what tables name as the origin of their energies."""
+        model = self.load()
+        return self.expected_hash if model is None else fingerprint(model)
 
     def load(self) -> "TrainedModel | None":
         """Return the force field; None when the reference drives the stage.
@@ -60,8 +72,14 @@ def bind(
     cell: NDArray[np.float64],
     starts: NDArray[np.float64],
     precision: str,
-) -> tuple[EnergyFn, str]:
-    """Return the energy of a cell as a function of positions, and its fingerprint.
+    widening: float = 1.0,
+    say: Callable[[str], None] | None = None,
+) -> EnergyFn:
+    """Return the energy of a cell as a function of positions.
+
+    A force field is compiled for the cell where its options allow it, and compared with
+    the plain evaluator on the first start positions. Cells that did not fit its tables
+    get the plain evaluator with more slots.
 
     Args:
         drive: What supplies energies.
@@ -69,16 +87,26 @@ def bind(
         cell: Lattice vectors as rows (3, 3) [Å].
         starts: Start positions (B, N, 3) [Å], from which neighbour slots are counted.
         precision: ``float32`` or ``float64``.
+        widening: Neighbour slots relative to those that the start positions ask for;
+            more than one means that these were too few.
+        say: Receives one line about the evaluator of a force field.
+
+    Raises:
+        ModelError: The compiled force field disagrees with the plain one, or the model
+            does not fit this campaign or this cell.
     """
     model = drive.load()
     if model is None:
         settings = IonicSettings(**drive.engine["ionic"])
         energy = ionic_energy_fn(numbers, cell, settings=settings)
-        return without_table(energy), drive.expected_hash
+        return without_table(energy)
     capacity = neighbor_capacity(
         starts, cell=cell, cutoff_A=model.settings.cutoff_A, margin=CAPACITY_MARGIN
     )
-    function = so3krates_energy_fn(
-        model, numbers, cell, capacity=capacity, dtype=jnp.dtype(precision)
+    dtype = jnp.dtype(precision)
+    if widening > 1:
+        wider = math.ceil(widening * capacity)
+        return so3krates_energy_fn(model, numbers, cell, capacity=wider, dtype=dtype)
+    return fastest_energy_fn(
+        model, numbers, cell, capacity=capacity, dtype=dtype, frames=starts, say=say
     )
-    return function, fingerprint(model)

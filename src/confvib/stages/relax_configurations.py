@@ -1,7 +1,8 @@
 """Stage ``relax_configurations``: ideal arrangements to minima of the force field."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,12 @@ from confvib.crystal.configuration import (
     unpack_occupancy,
 )
 from confvib.crystal.parent import ParentCrystal
+from confvib.dynamics.evaluation import Slots
+from confvib.dynamics.fire import Fire
+from confvib.dynamics.lbfgs import Lbfgs
 from confvib.dynamics.relax import Relaxation, relax
-from confvib.dynamics.state import Status
+from confvib.dynamics.state import EnergyFn, Status
+from confvib.stages.chunk import Chunk, chunk_of
 from confvib.stages.job import Progress
 from confvib.stages.potentials import Drive, bind
 from confvib.stages.runtime import configure_jax
@@ -57,84 +62,109 @@ def relax_configurations(
     occupancy = unpack_occupancy(
         [row["occupancy"] for row in selected], len(parent.sites)
     )
-    cells = [configuration_atoms(parent, bits) for bits in occupancy]
-    starts = np.array([atoms.positions for atoms in cells])
-    settings = params["settings"]
-    drive = Drive(model, params["expected"]["model"], params["engine"])
-    energy_fn, fingerprint = bind(
-        drive, cells[0].numbers, parent.cell, starts, settings["precision"]
-    )
-    rows: list[dict[str, Any]] = []
-    for first in range(0, len(selected), batch_size):
-        batch = slice(first, first + batch_size)
-        relaxed = relax(
-            energy_fn,
-            starts[batch].astype(settings["precision"]),
-            fmax_eV_per_A=settings["fmax_eV_per_A"],
-            max_steps=settings["max_steps"],
-            progress=lambda done, _, first=first: progress.update(
-                first + done, len(selected), "configurations"
-            ),
-        )
-        rows += [
-            _row(
-                parent,
-                selected[first + i],
-                occupancy[first + i],
-                relaxed,
-                i,
-                cells[0].numbers,
-                params["crystal"]["split_site_A"],
-            )
-            for i in range(len(starts[batch]))
-        ]
-    write_table(
-        output,
-        RELAXED,
-        rows,
-        collect(
+    inputs = [path for path in (structure, configurations, model) if path]
+    config_ids = [row["config_id"] for row in selected]
+    with chunk_of(config_ids, RELAXED, params, inputs, progress) as chunk:
+        work = _Relaxations(chunk, parent, selected, params, occupancy)
+        fingerprint = work.run(Drive.of(model, params), batch_size)
+        rows = [chunk.finished.rows[config_id] for config_id in config_ids]
+        provenance = collect(
             params["config_hash"],
             started=started,
-            inputs=[path for path in (structure, configurations, model) if path],
+            inputs=inputs,
             model_fingerprint=fingerprint,
             equivalence=params["crystal"]["equivalence"],
-        ),
-    )
+        )
+        write_table(output, RELAXED, rows, provenance)
+        chunk.finished.remove()
     good = sum(row["status"] == Status.OK for row in rows)
     progress.say(f"{good} of {len(rows)} relaxed, {time.monotonic() - started:.1f} s")
 
 
-def _row(
-    parent: ParentCrystal,
-    row: Mapping[str, Any],
-    occupancy: np.ndarray,
-    relaxed: Relaxation,
-    index: int,
-    numbers: np.ndarray,
-    split_site_A: float,
-) -> dict[str, Any]:
-    positions = np.asarray(relaxed.positions[index], dtype=np.float64)
-    status = Status.from_code(int(relaxed.status[index]))
-    finite = bool(np.isfinite(positions).all())
-    sites = nearest_sites(parent, positions, numbers)[0] if finite else None
-    start = np.flatnonzero(occupancy & parent.is_ion)
-    return {
-        **{key: row[key] for key in ("config_id", "rank", "multiplicity")},
-        "pair_representative": row["pair_representative"],
-        "n_atoms": len(numbers),
-        "numbers": numbers.tolist(),
-        "energy_eV": float(relaxed.energy_eV[index]),
-        "positions": positions.ravel().tolist(),
-        "fmax_eV_per_A": float(relaxed.fmax_eV_per_A[index]),
-        "n_steps": int(relaxed.n_steps[index]),
-        "displacement_max_A": float(relaxed.displacement_max_A[index]),
-        "site_occupancy": _packed(sites, len(occupancy)),
-        "n_moved": (
-            None if sites is None else n_moved(parent, start, sites, split_site_A)
-        ),
-        "status": status.value,
-        "reason": "" if status is Status.OK else status.sentence,
-    }
+class _Relaxations:
+    """The relaxations of a chunk."""
+
+    def __init__(
+        self,
+        chunk: Chunk,
+        parent: ParentCrystal,
+        selected: Sequence[Mapping[str, Any]],
+        params: Mapping[str, Any],
+        occupancy: np.ndarray,
+    ) -> None:
+        self.chunk, self.parent, self.selected = chunk, parent, selected
+        self.settings = params["settings"]
+        self.split_site_A: float = params["crystal"]["split_site_A"]
+        self.occupancy = occupancy
+        cells = [configuration_atoms(parent, bits) for bits in occupancy]
+        self.numbers = cells[0].numbers
+        self.starts = np.array([atoms.positions for atoms in cells])
+
+    def run(self, drive: Drive, batch_size: int) -> str:
+        """Relax what is left, with wider tables where needed; return the fingerprint."""
+        for widening in self.chunk.tries():
+            energy_fn = bind(
+                drive,
+                self.numbers,
+                self.parent.cell,
+                self.starts,
+                self.settings["precision"],
+                widening=widening,
+                say=self.chunk.progress.say,
+            )
+            self.chunk.in_batches_that_fit(
+                partial(self._relax, energy_fn),
+                # As in an undisturbed run: another batch would be another program.
+                min(batch_size, len(self.selected)),
+            )
+        return drive.fingerprint()
+
+    def _relax(self, energy_fn: EnergyFn, n_slots: int) -> None:
+        todo = self.chunk.todo()
+        if not todo:
+            return
+
+        def keep(position: int, relaxed: Relaxation) -> None:
+            row = self._row(todo[position], relaxed)
+            self.chunk.keep(row)
+
+        relax(
+            energy_fn,
+            self.starts[todo].astype(self.settings["precision"]),
+            fmax_eV_per_A=self.settings["fmax_eV_per_A"],
+            max_steps=self.settings["max_steps"],
+            optimiser=Fire() if self.settings["optimiser"] == "fire" else Lbfgs(),
+            slots=Slots(n_slots),
+            on_rest=keep,
+        )
+
+    def _row(self, index: int, relaxed: Relaxation) -> dict[str, Any]:
+        """Describe one configuration; ``relaxed`` holds it alone."""
+        row, parent = self.selected[index], self.parent
+        occupancy = self.occupancy[index]
+        positions = np.asarray(relaxed.positions[0], dtype=np.float64)
+        status = Status.from_code(int(relaxed.status[0]))
+        finite = bool(np.isfinite(positions).all())
+        sites = nearest_sites(parent, positions, self.numbers)[0] if finite else None
+        start = np.flatnonzero(occupancy & parent.is_ion)
+        moved = (
+            None if sites is None else n_moved(parent, start, sites, self.split_site_A)
+        )
+        return {
+            **{key: row[key] for key in ("config_id", "rank", "multiplicity")},
+            "pair_representative": row["pair_representative"],
+            "n_atoms": len(self.numbers),
+            "numbers": self.numbers.tolist(),
+            "energy_eV": float(relaxed.energy_eV[0]),
+            "positions": positions.ravel().tolist(),
+            "fmax_eV_per_A": float(relaxed.fmax_eV_per_A[0]),
+            "n_steps": int(relaxed.n_steps[0]),
+            "displacement_max_A": float(relaxed.displacement_max_A[0]),
+            "site_occupancy": _packed(sites, len(occupancy)),
+            "n_moved": moved,
+            "status": status.value,
+            "reason": "" if status is Status.OK else status.sentence,
+        }
 
 
 def _packed(sites: np.ndarray | None, n_sites: int) -> bytes | None:

@@ -1,21 +1,26 @@
 """Stage ``sample_dynamics``: relaxed cells to molecular dynamics, spectrum and F_vib."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 from ase.data import atomic_masses
 
+from confvib.dynamics.checkpoint import Checkpoint
 from confvib.dynamics.molecular import (
     MolecularDynamics,
     MolecularDynamicsSettings,
     Protocol,
     run_md,
 )
-from confvib.dynamics.state import Status
+from confvib.dynamics.state import EnergyFn, Status
 from confvib.dynamics.velocities import configuration_key
 from confvib.errors import ThermodynamicsError
+from confvib.stages.chunk import Chunk, chunk_of
+from confvib.stages.finished import SAVE_INTERVAL_S
 from confvib.stages.job import Progress
 from confvib.stages.potentials import Drive, bind
 from confvib.stages.relaxed_cells import RelaxedCells, read_relaxed_cells
@@ -53,49 +58,81 @@ def sample_dynamics(
     cells = read_relaxed_cells(
         structure, relaxed, params["crystal"], params["expected"]["relaxed"]
     )
-    drive = Drive(model, params["expected"]["model"], params["engine"])
-    found, fingerprint = _simulate(cells, drive, params, batch_size, progress)
-    rows = [found.get(row["config_id"]) or _left_out(row, params) for row in cells.rows]
-    write_table(
-        output,
-        DYNAMICS,
-        rows,
-        collect(
+    drive = Drive.of(model, params)
+    inputs = [path for path in (structure, relaxed, model) if path]
+    with chunk_of(cells.config_ids, DYNAMICS, params, inputs, progress) as chunk:
+        work = _Runs(chunk, cells, params)
+        work.run(drive, batch_size)
+        found = chunk.finished.rows
+        rows = [
+            found.get(row["config_id"]) or _left_out(row, params) for row in cells.rows
+        ]
+        provenance = collect(
             params["config_hash"],
             started=started,
-            inputs=[path for path in (structure, relaxed, model) if path],
-            model_fingerprint=fingerprint,
+            inputs=inputs,
+            model_fingerprint=drive.fingerprint(),
             equivalence=params["crystal"]["equivalence"],
             note=_note(params["settings"]["protocol"]),
-        ),
-    )
+        )
+        write_table(output, DYNAMICS, rows, provenance)
+        chunk.finished.remove()
+        work.checkpoint.remove()
     good = sum(row["status"] == Status.OK for row in rows)
     progress.say(f"{good} of {len(rows)} runs usable, {time.monotonic() - started:.1f} s")
 
 
-def _simulate(
-    cells: RelaxedCells,
-    drive: Drive,
-    params: Mapping[str, Any],
-    batch_size: int,
-    progress: Progress,
-) -> tuple[dict[str, dict[str, Any]], str]:
-    """Return the rows of the usable cells by config_id, and the model's fingerprint."""
-    n_cells = len(cells.config_ids)
-    if not n_cells:
-        return {}, ""
-    settings, temperature_K = params["settings"], params["temperature_K"]
-    energy_fn, fingerprint = bind(
-        drive, cells.numbers, cells.cell, cells.positions, settings["precision"]
-    )
-    found: dict[str, dict[str, Any]] = {}
-    for first in range(0, n_cells, batch_size):
-        batch = slice(first, min(first + batch_size, n_cells))
+class _Runs:
+    """The runs of a chunk at one temperature, a batch at a time."""
+
+    def __init__(
+        self, chunk: Chunk, cells: RelaxedCells, params: Mapping[str, Any]
+    ) -> None:
+        self.chunk, self.cells, self.params = chunk, cells, params
+        self.checkpoint = self._checkpoint(1.0)
+
+    def _checkpoint(self, widening: float) -> Checkpoint:
+        """Return where the runs with tables of this width are kept between attempts."""
+        folder = Path(self.params["restart"]).with_suffix(".run")
+        key = f"{self.chunk.finished.key}-{widening:g}"
+        return Checkpoint(folder, key, SAVE_INTERVAL_S)
+
+    def run(self, drive: Drive, batch_size: int) -> None:
+        """Run what is left, with wider tables where needed."""
+        cells = self.cells
+        for widening in self.chunk.tries():
+            self.checkpoint = self._checkpoint(widening)
+            energy_fn = bind(
+                drive,
+                cells.numbers,
+                cells.cell,
+                cells.positions,
+                self.params["settings"]["precision"],
+                widening=widening,
+                say=self.chunk.progress.say,
+            )
+            self.chunk.in_batches_that_fit(
+                partial(self._batches, energy_fn),
+                min(batch_size, len(cells.config_ids)),
+            )
+
+    def _batches(self, energy_fn: EnergyFn, n_slots: int) -> None:
+        todo = set(self.chunk.todo())
+        # Batches of an undisturbed run: those that were cut short are run again whole.
+        everything = (
+            sorted(todo) if self.chunk.is_last_try else range(len(self.cells.config_ids))
+        )
+        for first in range(0, len(everything), n_slots):
+            batch = list(everything[first : first + n_slots])
+            if todo & set(batch):
+                self._batch(energy_fn, batch)
+
+    def _batch(self, energy_fn: EnergyFn, batch: Sequence[int]) -> None:
+        cells, params = self.cells, self.params
+        settings, temperature_K = params["settings"], params["temperature_K"]
+        names = [cells.config_ids[index] for index in batch]
         keys = jnp.stack(
-            [
-                configuration_key(params["seed"], config_id, temperature_K, "md")
-                for config_id in cells.config_ids[batch]
-            ]
+            [configuration_key(params["seed"], n, temperature_K, "md") for n in names]
         )
         runs = run_md(
             energy_fn,
@@ -103,15 +140,22 @@ def _simulate(
             atomic_masses[cells.numbers],
             keys,
             _protocol(settings, temperature_K),
-            progress=lambda done, total, batch=batch: progress.update(
-                round(batch.start + (batch.stop - batch.start) * done / total, 2),
-                n_cells,
-                "configurations",
-            ),
+            progress=partial(self._report, batch),
+            checkpoint=self.checkpoint,
+            stop=self.chunk.stop,
         )
-        for index, config_id in enumerate(cells.config_ids[batch]):
-            found[config_id] = _row(cells, config_id, runs, index, params)
-    return found, fingerprint
+        for index, config_id in enumerate(names):
+            row = _row(cells, config_id, runs, index, params)
+            self.chunk.keep(row)
+        self.chunk.finished.save()
+
+    def _report(self, batch: Sequence[int], done: int, total: int) -> None:
+        n_before = sum(name in self.chunk.finished.rows for name in self.cells.config_ids)
+        self.chunk.progress.update(
+            round(n_before + len(batch) * done / total, 2),
+            len(self.cells.config_ids),
+            "configurations",
+        )
 
 
 def _protocol(

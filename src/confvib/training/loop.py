@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from numpy.typing import NDArray
 
-from confvib.errors import TrainingError, TrainingInterrupted
+from confvib.errors import Interrupted, TrainingError
 from confvib.forcefield.model import TrainedModel, energy_shifts_eV
 from confvib.training.dataset import Batch, batch_indices, capacity_of, device_batch
 from confvib.training.devices import everywhere, frame_sharding
@@ -78,7 +78,7 @@ def train(
     Raises:
         TrainingError: Fewer training frames than a batch, a step that does not fit into
             the device's memory, or a loss that is not finite.
-        TrainingInterrupted: ``watch.stop`` said so; the state is saved.
+        Interrupted: ``watch.stop`` said so; the state is saved.
 
     Source: paper section 5.2 and eq 16.
     """
@@ -229,7 +229,7 @@ class _Loop:
         if restart and (stop or restart.due()):
             restart.save(state)
         if stop:
-            raise TrainingInterrupted(
+            raise Interrupted(
                 f"asked to stop after epoch {state.epoch}, step {state.step}; "
                 + ("the next attempt goes on from there" if restart else "nothing saved")
             )

@@ -9,8 +9,10 @@ import pytest
 from ase.calculators.lj import LennardJones
 from ase.optimize import LBFGS
 
-from confvib.dynamics.evaluation import BatchMode
-from confvib.dynamics.relax import Lbfgs, relax
+from confvib.dynamics.evaluation import BatchMode, Slots
+from confvib.dynamics.fire import Fire
+from confvib.dynamics.lbfgs import Lbfgs
+from confvib.dynamics.relax import _chunk, _entered, relax
 from confvib.dynamics.state import Bounds, Status, statuses
 from confvib.errors import DynamicsError
 
@@ -102,7 +104,7 @@ def test_converged_start_is_returned_bitwise(lattice):
 @pytest.mark.parametrize("mode", MODES)
 def test_failed_neighbours_change_nothing(guarded, mode):
     healthy = guarded.rattled(4, 0.1, dtype=np.float32)
-    options = {"fmax_eV_per_A": 1e-3, "max_steps": 100, "batch_mode": mode}
+    options = {"fmax_eV_per_A": 1e-3, "max_steps": 100, "slots": Slots(mode=mode)}
     undisturbed = relax(guarded.energy_fn, healthy, **options)
     planted = healthy.copy()
     planted[1, 3, 0] = np.nan
@@ -121,7 +123,7 @@ def test_failed_neighbours_change_nothing(guarded, mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_permuting_slots_permutes_results_bitwise(guarded, mode):
     start = guarded.rattled(4, 0.1, dtype=np.float32)
-    options = {"fmax_eV_per_A": 1e-3, "max_steps": 60, "batch_mode": mode}
+    options = {"fmax_eV_per_A": 1e-3, "max_steps": 60, "slots": Slots(mode=mode)}
     order = [2, 0, 3, 1]
     found = relax(guarded.energy_fn, start, **options)
     permuted = relax(guarded.energy_fn, start[order], **options)
@@ -133,7 +135,7 @@ def test_one_by_one_does_not_depend_on_the_batch(guarded):
     options = {
         "fmax_eV_per_A": 1e-3,
         "max_steps": 60,
-        "batch_mode": BatchMode.ONE_BY_ONE,
+        "slots": Slots(mode=BatchMode.ONE_BY_ONE),
     }
     found = relax(guarded.energy_fn, start, **options)
     alone = relax(guarded.energy_fn, start[1:2], **options)
@@ -169,18 +171,76 @@ def test_a_hole_in_the_surface_is_called_diverged():
     assert statuses(found.status) == [Status.DIVERGED] * 2
 
 
-def test_progress_counts_cells_at_rest(lattice):
-    start = np.stack([lattice.positions, lattice.rattled(1, 0.2)[0]])
+def test_every_cell_is_reported_once_when_it_comes_to_rest(argon):
+    start = np.stack([argon.rattled(1, 0.3)[0], argon.positions])
     seen = []
-    relax(
-        lattice.energy_fn,
+    found = relax(
+        argon.energy_fn,
         start,
-        fmax_eV_per_A=1e-6,
-        max_steps=100,
-        progress=lambda done, total: seen.append((done, total)),
+        fmax_eV_per_A=1e-10,
+        max_steps=500,
+        on_rest=lambda index, row: seen.append((index, row)),
     )
-    assert seen[0] == (1, 2)
-    assert seen[-1] == (2, 2)
+    assert [index for index, _ in seen] == [1, 0]  # the second starts at its minimum
+    for index, row in seen:
+        assert_rows_equal(row, found, [0], [index])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("n_slots", [2, 3, 9])
+def test_more_cells_than_slots_give_what_each_gives_alone(guarded, mode, n_slots):
+    """Cells enter as others leave, fail and need different numbers of steps."""
+    start = guarded.rattled(7, 0.1, dtype=np.float32)
+    start[1, 3, 0] = np.nan
+    start[4] = guarded.positions
+    start[5, 0, 0] = -0.8
+    options = {"fmax_eV_per_A": 1e-3, "max_steps": 60, "slots": Slots(n_slots, mode)}
+    order = []
+    found = relax(
+        guarded.energy_fn, start, on_rest=lambda index, _: order.append(index), **options
+    )
+    assert sorted(order) == list(range(7))
+    for index in range(7):
+        alone = relax(guarded.energy_fn, start[index : index + 1], **options)
+        assert_rows_equal(alone, found, [0], [index])
+
+
+def test_a_cell_that_enters_late_compiles_nothing(guarded):
+    start = guarded.rattled(8, 0.1)
+    options = {"fmax_eV_per_A": 1e-3, "max_steps": 60, "slots": Slots(2)}
+    relax(guarded.energy_fn, start[:2], **options)
+    compiled = _chunk._cache_size(), _entered._cache_size()
+    relax(guarded.energy_fn, start, **options)
+    assert (_chunk._cache_size(), _entered._cache_size()) == compiled
+
+
+def test_fire_finds_the_same_minimum_and_never_goes_uphill(argon):
+    start = argon.rattled(3, 0.15)
+    options = {"fmax_eV_per_A": 1e-5, "max_steps": 2000, "slots": Slots(2)}
+    by_lbfgs = relax(argon.energy_fn, start, **options)
+    by_fire = relax(argon.energy_fn, start, optimiser=Fire(), **options)
+    assert statuses(by_fire.status) == [Status.OK] * 3
+    np.testing.assert_allclose(by_fire.energy_eV, by_lbfgs.energy_eV, atol=1e-7)
+    assert (by_fire.n_steps > by_lbfgs.n_steps).all()
+    energies = [
+        relax(
+            argon.energy_fn, start[:1], optimiser=Fire(), **options | {"max_steps": n}
+        ).energy_eV[0]
+        for n in (5, 20, 50, 100, 200)
+    ]
+    assert (np.diff(energies) <= 0).all()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_fire_does_not_see_neighbours_either(guarded, mode):
+    start = guarded.rattled(4, 0.1, dtype=np.float32)
+    start[1, 3, 0] = np.nan
+    options = {"fmax_eV_per_A": 1e-3, "max_steps": 300, "optimiser": Fire()}
+    found = relax(guarded.energy_fn, start, slots=Slots(2, mode), **options)
+    for index in range(4):
+        part = start[index : index + 1]
+        alone = relax(guarded.energy_fn, part, slots=Slots(2, mode), **options)
+        assert_rows_equal(alone, found, [0], [index])
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_a_job_that_is_told_to_end_saves_and_the_next_attempt_goes_on(
     running.send_signal(signal.SIGTERM)
     assert running.wait(timeout=60) == 1
     text = log.read_text()
-    assert "TrainingInterrupted: asked to stop after epoch" in text
+    assert "Interrupted: asked to stop after epoch" in text
     assert "the next attempt goes on from there" in text
     assert job.start().wait() == 0
     assert "resumed after epoch" in log.read_text()

@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from confvib.errors import TrainingInterrupted
+from confvib.errors import Interrupted
 from confvib.forcefield.checkpoint import save_model
 from confvib.forcefield.network import So3kratesSettings
 from confvib.training import loop
@@ -47,7 +47,7 @@ def test_stops_within_epochs_and_between_leave_no_trace(split, tmp_path, monkeyp
     said = []
     for n_looks in (2, 2, 2):
         looks = count(1)
-        with pytest.raises(TrainingInterrupted, match=r"asked to stop after epoch"):
+        with pytest.raises(Interrupted, match=r"asked to stop after epoch"):
             fit(
                 split,
                 restart=restart,
