@@ -2,6 +2,7 @@
 
 import typer
 
+from confvib.cli.cost import cost
 from confvib.cli.count import count
 from confvib.cli.export import export
 from confvib.cli.import_mlff import import_mlff
@@ -14,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("count")(count)
+app.command("cost")(cost)
 app.command("export")(export)
 app.command("import-set")(import_set)
 app.command("import-mlff")(import_mlff)

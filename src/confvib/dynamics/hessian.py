@@ -54,7 +54,9 @@ def hessian(
     require_batch(positions[None])
     if columns_per_batch < 1:
         raise DynamicsError(f"columns_per_batch is {columns_per_batch}; expected >= 1")
-    matrix = np.asarray(_columns(energy_fn, columns_per_batch, positions), np.float64)
+    matrix = np.asarray(
+        hessian_columns(energy_fn, columns_per_batch, positions), np.float64
+    )
     size = positions.size
     matrix = matrix.reshape(size, size)
     largest = np.abs(matrix).max()
@@ -63,7 +65,17 @@ def hessian(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _columns(energy_fn: EnergyFn, block: int, positions: jax.Array) -> jax.Array:
+def hessian_columns(energy_fn: EnergyFn, block: int, positions: jax.Array) -> jax.Array:
+    """Return the second derivatives as they come out, not symmetrised.
+
+    Args:
+        energy_fn: Energy of one cell; static.
+        block: Columns computed at once; static.
+        positions: Positions [Å], shape (N, 3).
+
+    Returns:
+        Derivatives [eV/Å²], shape (3N, N, 3).
+    """
     gradient = jax.grad(lambda x: energy_fn(x)[0])
 
     def column(index: jax.Array) -> jax.Array:

@@ -105,22 +105,27 @@ _SPREAD = (
     Column("force_spread_correlation", REAL, "rank correlation with the error, atoms"),
 )
 
+ERRORS = (
+    Column("n_frames", COUNT, "frames compared"),
+    Column("energy_mae_meV", REAL, "mean absolute error per cell", "meV"),
+    Column("energy_rmse_meV", REAL, "root-mean-square error per cell", "meV"),
+    Column("energy_mae_meV_per_atom", REAL, "mean absolute error", "meV/atom"),
+    Column("energy_rmse_meV_per_atom", REAL, "root-mean-square error", "meV/atom"),
+    Column("energy_max_meV_per_atom", REAL, "largest error", "meV/atom"),
+    Column("force_mae_meV_per_A", REAL, "mean absolute error", "meV/Å"),
+    Column("force_rmse_meV_per_A", REAL, "root-mean-square error", "meV/Å"),
+    Column("force_max_meV_per_A", REAL, "largest error of a component", "meV/Å"),
+    Column("force_rms_meV_per_A", REAL, "size of the reference forces", "meV/Å"),
+)
+"""Errors of a force field on labelled frames."""
+
 METRICS = TableSchema(
     "metrics",
     2,
     (
         Column("model", TEXT, "relax, md or a variant of one"),
         Column("split", TEXT, "train, valid or test"),
-        Column("n_frames", COUNT, "frames compared"),
-        Column("energy_mae_meV", REAL, "mean absolute error per cell", "meV"),
-        Column("energy_rmse_meV", REAL, "root-mean-square error per cell", "meV"),
-        Column("energy_mae_meV_per_atom", REAL, "mean absolute error", "meV/atom"),
-        Column("energy_rmse_meV_per_atom", REAL, "root-mean-square error", "meV/atom"),
-        Column("energy_max_meV_per_atom", REAL, "largest error", "meV/atom"),
-        Column("force_mae_meV_per_A", REAL, "mean absolute error", "meV/Å"),
-        Column("force_rmse_meV_per_A", REAL, "root-mean-square error", "meV/Å"),
-        Column("force_max_meV_per_A", REAL, "largest error of a component", "meV/Å"),
-        Column("force_rms_meV_per_A", REAL, "size of the reference forces", "meV/Å"),
+        *ERRORS,
         *_SPREAD,
         *STATUS,
     ),

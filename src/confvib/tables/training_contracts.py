@@ -1,5 +1,6 @@
 """The tables of trainings beside the campaign: chosen frames, and sweeps."""
 
+from confvib.tables.contracts import ERRORS
 from confvib.tables.schema import COUNT, COUNTS, REAL, STATUS, TEXT, Column, TableSchema
 
 SELECTION = TableSchema(
@@ -27,16 +28,7 @@ SWEEP = TableSchema(
         Column("selection", TEXT, "of the training frames: random or farthest_point"),
         Column("repeat", COUNT, "number of the training of this point, from 0"),
         Column("split", TEXT, "train, valid or test; the same test frames everywhere"),
-        Column("n_frames", COUNT, "frames compared"),
-        Column("energy_mae_meV", REAL, "mean absolute error per cell", "meV"),
-        Column("energy_rmse_meV", REAL, "root-mean-square error per cell", "meV"),
-        Column("energy_mae_meV_per_atom", REAL, "mean absolute error", "meV/atom"),
-        Column("energy_rmse_meV_per_atom", REAL, "root-mean-square error", "meV/atom"),
-        Column("energy_max_meV_per_atom", REAL, "largest error", "meV/atom"),
-        Column("force_mae_meV_per_A", REAL, "mean absolute error", "meV/Å"),
-        Column("force_rmse_meV_per_A", REAL, "root-mean-square error", "meV/Å"),
-        Column("force_max_meV_per_A", REAL, "largest error of a component", "meV/Å"),
-        Column("force_rms_meV_per_A", REAL, "size of the reference forces", "meV/Å"),
+        *ERRORS,
         *STATUS,
     ),
 )

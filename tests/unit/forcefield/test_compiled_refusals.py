@@ -31,7 +31,7 @@ def small_model(make_model):
 
 @pytest.fixture
 def unchecked(monkeypatch):
-    agreement = Agreement("nothing", 0.0, 0.0, 0.0)
+    agreement = Agreement("nothing", 0.0, 0.0)
     monkeypatch.setattr(compiler, "check_distances", lambda *_: agreement)
 
 
@@ -126,8 +126,8 @@ def test_wrong_tables_are_refused(monkeypatch, small_model, numbers, cell):
     number = r"\d\.\d\de[+-]\d\d"
     message = (
         "^the compiled force field disagrees with the plain one on 10240 random "
-        f"distances: forces differ by {number} eV/Å, expected at most {number} where the "
-        f"largest is {number} eV/Å$"
+        rf"distances: forces differ by {number} of the force \(of 1 eV/Å where it is "
+        rf"smaller\), expected at most {number}$"
     )
     with pytest.raises(ModelError, match=message):
         energy_fn_of(small_model, numbers, cell)
@@ -162,20 +162,20 @@ def test_frames_with_too_many_neighbours_are_refused(
 
 
 def test_the_limit_follows_the_precision():
-    double = Agreement("frames", 2e-6, 0.0, 0.5)
-    assert double.limit_eV_per_A == 1e-6
-    assert replace(double, largest_eV_per_A=64.0).limit_eV_per_A == 64e-6
-    single = replace(double, noise_eV_per_A=1e-6)
-    assert single.limit_eV_per_A == 8e-6
+    double = Agreement("frames", 2e-6, 0.0)
+    assert double.limit == 1e-6
+    single = replace(double, noise=1e-6)
+    assert single.limit == 8e-6
     single.require()
     message = (
         "the compiled force field disagrees with the plain one on frames: forces differ "
-        "by 2.00e-06 eV/Å, expected at most 1.00e-06 where the largest is 5.00e-01 eV/Å"
+        "by 2.00e-06 of the force (of 1 eV/Å where it is smaller), expected at most "
+        "1.00e-06"
     )
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
         double.require()
-    with pytest.raises(ModelError, match="forces differ by nan eV/Å"):
-        replace(single, error_eV_per_A=np.nan).require()
+    with pytest.raises(ModelError, match="forces differ by nan of the force"):
+        replace(single, error=np.nan).require()
 
 
 @pytest.mark.usefixtures("unchecked")

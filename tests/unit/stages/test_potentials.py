@@ -58,7 +58,7 @@ def test_a_force_field_is_compiled_checked_and_announced(drive_with):
     assert not found[2]
     np.testing.assert_allclose(found[0], expected[0], atol=1e-8)
     np.testing.assert_allclose(found[1], expected[1], atol=1e-8)
-    figure = r"\d\.\de-\d\d eV/Å of the plain model"
+    figure = r"\d\.\de-\d\d of the plain model's"
     assert re.fullmatch(
         r"compiled force field: rank \d+, 128 pair slots, distances from 1\.00 Å; "
         rf"forces on 10240 random distances within {figure}; "
@@ -79,7 +79,7 @@ def test_a_force_field_with_other_options_runs_as_it_is(drive_with):
 
 
 def test_a_compiled_force_field_that_disagrees_ends_the_job(drive_with, monkeypatch):
-    wrong = Agreement("10240 random distances", 1e-3, 0.0, 1.0)
+    wrong = Agreement("10240 random distances", 1e-3, 0.0)
     monkeypatch.setattr(compiler, "check_distances", lambda *_: wrong)
     with pytest.raises(ModelError, match="compiled force field disagrees with the plain"):
         bind(drive_with(), NUMBERS, CELL, STARTS, "float64")

@@ -1,0 +1,172 @@
+"""What one step of each stage costs on the device at hand."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ase.data import atomic_masses
+from numpy.typing import NDArray
+
+from confvib.dynamics.evaluation import Slots
+from confvib.dynamics.hessian import hessian_columns
+from confvib.dynamics.molecular import MolecularDynamicsSettings, Protocol, run_md
+from confvib.dynamics.relax import relax
+from confvib.dynamics.state import EnergyFn
+from confvib.forcefield.compiled.compiler import fastest_energy_fn
+from confvib.forcefield.model import TrainedModel, initial_parameters
+from confvib.forcefield.neighbors import neighbor_capacity
+from confvib.forcefield.potential import without_table
+from confvib.reference.ionic import IonicSettings, ionic_energy_fn
+from confvib.stages.potentials import CAPACITY_MARGIN
+from confvib.stages.train_potential import network_settings
+
+_SHORT_AND_LONG = (10, 60)
+"""Steps of the two runs that are compared."""
+
+_RATTLE_A = 0.05
+_NEVER_MET_EV_PER_A = 1e-12
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Device time of one cell [s], its share of a full batch.
+
+    Attributes:
+        device: What it was measured on.
+        relaxation_step_s: One step of a relaxation.
+        tight_step_s: One step of the tight relaxation in float64.
+        hessian_s: One Hessian.
+        md_step_s: One step of molecular dynamics.
+    """
+
+    device: str
+    relaxation_step_s: float
+    tight_step_s: float
+    hessian_s: float
+    md_step_s: float
+
+
+class Calibrator:
+    """Runs a few steps of every stage on one cell of the crystal.
+
+    Force fields have their architecture but no training, which changes no cost.
+
+    Args:
+        numbers: Atomic numbers, ``(N,)``.
+        cell: Lattice vectors in rows [Å], ``(3, 3)``.
+        positions: An arrangement [Å], ``(N, 3)``.
+        networks: Settings of the force fields by name, as trainings receive them.
+        ionic: Settings of the built-in potential.
+    """
+
+    def __init__(
+        self,
+        numbers: NDArray[np.int64],
+        cell: NDArray[np.float64],
+        positions: NDArray[np.float64],
+        networks: Mapping[str, Mapping[str, Any]],
+        ionic: Mapping[str, Any],
+    ) -> None:
+        self._numbers, self._cell = numbers, cell
+        rng = np.random.default_rng(0)
+        self._start = positions + rng.normal(scale=_RATTLE_A, size=positions.shape)
+        self._networks, self._ionic = networks, ionic
+
+    def relaxation_step_s(self, potential: str, precision: str, batch_size: int) -> float:
+        """Measure a step of a relaxation."""
+        energy_fn, starts = self._batch(potential, precision, batch_size)
+
+        def run(n_steps: int) -> int:
+            found = relax(
+                energy_fn,
+                starts,
+                fmax_eV_per_A=_NEVER_MET_EV_PER_A,
+                max_steps=n_steps,
+                slots=Slots(batch_size),
+            )
+            return int(np.sum(found.n_steps))
+
+        return _per_step(run)
+
+    def md_step_s(
+        self, potential: str, precision: str, batch_size: int, timestep_fs: float
+    ) -> float:
+        """Measure a step of molecular dynamics at constant energy."""
+        energy_fn, starts = self._batch(potential, precision, batch_size)
+        keys = jax.random.split(jax.random.key(0), batch_size)
+        masses = atomic_masses[self._numbers]
+
+        def run(n_steps: int) -> int:
+            settings = MolecularDynamicsSettings(
+                protocol=Protocol.PUBLISHED_2025,
+                temperature_K=300.0,
+                timestep_fs=timestep_fs,
+                equilibration_fs=0.0,
+                production_fs=n_steps * timestep_fs,
+            )
+            run_md(energy_fn, starts, masses, keys, settings)
+            return n_steps * batch_size
+
+        return _per_step(run)
+
+    def hessian_s(self, potential: str, columns_per_batch: int) -> float:
+        """Measure a Hessian; its program is compiled before the clock starts."""
+        energy_fn, starts = self._batch(potential, "float64", 1)
+        start = jnp.asarray(starts[0])
+        compiled = hessian_columns.lower(energy_fn, columns_per_batch, start).compile()
+        began = time.perf_counter()
+        jax.block_until_ready(compiled(start))
+        return time.perf_counter() - began
+
+    def _batch(
+        self, potential: str, precision: str, batch_size: int
+    ) -> tuple[EnergyFn, NDArray]:
+        starts = np.repeat(self._start[None], batch_size, axis=0)
+        if potential == "reference":
+            settings = IonicSettings(**self._ionic)
+            energy = ionic_energy_fn(self._numbers, self._cell, settings=settings)
+            return without_table(energy), starts.astype(precision)
+        network = network_settings(self._networks[potential])
+        model = TrainedModel(
+            settings=network,
+            parameters=initial_parameters(network, jax.random.key(0)),
+            shifts_eV=np.zeros(100),
+            species=tuple(int(z) for z in np.unique(self._numbers)),
+            role="calibration",
+            data_hash="",
+        )
+        capacity = neighbor_capacity(
+            starts[:1], cell=self._cell, cutoff_A=network.cutoff_A, margin=CAPACITY_MARGIN
+        )
+        energy_fn = fastest_energy_fn(
+            model,
+            self._numbers,
+            self._cell,
+            capacity=capacity,
+            dtype=jnp.dtype(precision),
+            frames=starts[:1],
+        )
+        return energy_fn, starts.astype(precision)
+
+
+def _per_step(run: Callable[[int], int]) -> float:
+    """Measure what a step adds to a run, whatever the run costs before its first.
+
+    Args:
+        run: Takes so many steps; returns how many it took, of all cells together.
+
+    Returns:
+        Time of one step of one cell [s].
+    """
+    measured = []
+    for n_steps in _SHORT_AND_LONG:
+        run(n_steps)  # compiles
+        began = time.perf_counter()
+        taken = run(n_steps)
+        measured.append((time.perf_counter() - began, taken))
+    (short_s, few), (long_s, many) = measured
+    return max(long_s - short_s, 0.0) / max(many - few, 1)
