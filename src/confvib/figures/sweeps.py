@@ -3,8 +3,15 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import YAxis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+)
 
 from confvib.figures.rows import UsableRows, chosen_rows, real_column, usable_rows
 from confvib.figures.style import (
@@ -164,13 +171,18 @@ def _finish(axes: Axes, rows: pd.DataFrame, label: str) -> None:
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(ScalarFormatter())
-    low, high = axes.get_ylim()
-    if high < 30 * low:
-        # Within little more than a decade, powers of ten alone would say too little.
-        axes.yaxis.set_minor_formatter(ScalarFormatter())
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-    else:
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    _readable_ticks(axes.yaxis, *axes.get_ylim())
+
+
+def _readable_ticks(axis: YAxis, low: float, high: float) -> None:
+    """Label a logarithmic axis: powers of ten alone would say too little."""
+    axis.set_major_formatter(ScalarFormatter())
+    if high < 3 * low:
+        axis.set_minor_formatter(ScalarFormatter())
+        return
+    few = high > 10 * low
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1, 1.5, 2, 3, 5, 7)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _per_atom_axis(axes: Axes, rows: pd.DataFrame) -> None:
@@ -182,4 +194,5 @@ def _per_atom_axis(axes: Axes, rows: pd.DataFrame) -> None:
         "right", functions=(lambda y: y / n_atoms, lambda y: y * n_atoms)
     )
     right.set_ylabel("(meV/atom)")
-    right.yaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    _readable_ticks(right.yaxis, low / n_atoms, high / n_atoms)

@@ -73,7 +73,10 @@ class TrainingState:
         """Write the state as a tree of arrays."""
         numbers = [getattr(self, name) for name in _NUMBERS]
         # A row of nothing in front, because Orbax stores no empty array.
-        rows = [(0.0,) * len(fields(HistoryRow)), *map(astuple, self.history)]
+        rows = [
+            (0.0,) * len(fields(HistoryRow)),
+            *(astuple(row) for row in self.history),
+        ]
         return {
             **{name: getattr(self, name) for name in _TREES},
             "numbers": np.array(numbers, np.float64),
