@@ -37,6 +37,14 @@ def test_reading_the_configuration_imports_neither_jax_nor_pymatgen():
     assert answer.stdout.strip() == "[]"
 
 
+def test_the_commands_start_without_jax():
+    code = "import sys, confvib.cli.app; print('jax' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_is_short_and_says_what_it_is(path):
     text = path.read_text()

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import jax
 import numpy as np
+import pyarrow.parquet as pq
 import typer
 from rich.table import Table
 
@@ -21,7 +22,6 @@ from confvib.crystal.enumeration import enumerate_configurations
 from confvib.crystal.rules import conflict_matrix
 from confvib.crystal.site_graph import SiteGraph
 from confvib.errors import EnumerationError
-from confvib.stages.calibration import Calibration, Calibrator
 from confvib.stages.cost import (
     RELAXATION_STEPS,
     TIGHT_STEPS,
@@ -29,7 +29,9 @@ from confvib.stages.cost import (
     StageCost,
     predicted,
 )
-from confvib.stages.runtime import configure_jax
+
+if TYPE_CHECKING:
+    from confvib.stages.calibration import Calibration
 
 _CELLS_ON_A_PROCESSOR = 2
 """A processor treats cells one after the other: more of them say nothing new."""
@@ -54,7 +56,6 @@ def cost(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a few steps on this device and predict the campaign's device time."""
-    configure_jax()
     loaded = load(config, configfile)
     calibration = _calibrated(loaded)
     assumed = Assumed(relaxation_steps, tight_steps)
@@ -84,12 +85,30 @@ def _n_cells(loaded: LoadedCampaign) -> dict[str, int]:
     cells = {}
     for name, settings in loaded.campaign.sets.items():
         counts = group_counts(settings)
-        everything = found.get(tuple(counts[group] for group in names), 0)
-        cells[name] = everything if settings.sample == "all" else settings.sample
+        available = found.get(tuple(counts[group] for group in names), 0)
+        if settings.draw is not None:
+            available = min(settings.draw, available)
+        if settings.imported is not None:
+            available = _n_imported(loaded.root / settings.imported)
+        cells[name] = available if settings.sample == "all" else settings.sample
     return cells
 
 
-def _calibrated(loaded: LoadedCampaign) -> Calibration:
+def _n_imported(table: Path) -> int:
+    """Count the configurations that an imported table names."""
+    return len(
+        pq.read_table(table, columns=["config_id"])["config_id"].drop_null().unique()
+    )
+
+
+def _calibrated(loaded: LoadedCampaign) -> "Calibration":
+    # Only here: JAX takes a second to load, which no other command should wait for.
+    import jax
+
+    from confvib.stages.calibration import Calibration, Calibrator
+    from confvib.stages.runtime import configure_jax
+
+    configure_jax()
     campaign, parent = loaded.campaign, loaded.parent
     settings = next(iter(campaign.sets.values()))
     atoms = configuration_atoms(parent, _arrangement(loaded, group_counts(settings)))
@@ -131,7 +150,7 @@ def _arrangement(loaded: LoadedCampaign, counts: Mapping[str, int]) -> np.ndarra
 
 
 def _print(
-    calibration: Calibration, assumed: Assumed, stages: Sequence[StageCost]
+    calibration: "Calibration", assumed: Assumed, stages: Sequence[StageCost]
 ) -> None:
     console = output()
     console.print(

@@ -143,11 +143,13 @@ def relax(
     cells = _nothing(energy_fn, optimiser, held)
     results: dict[int, Relaxation] = {}
     while True:
-        found = _result(cells)
-        for slot, index in queue.leave(found.status != _RUNNING):
-            results[index] = found.row(slot)
-            if on_rest is not None:
-                on_rest(index, results[index])
+        leaving = list(queue.leave(np.asarray(cells.status) != _RUNNING))
+        if leaving:
+            found = _result(cells)
+            for slot, index in leaving:
+                results[index] = found.row(slot)
+                if on_rest is not None:
+                    on_rest(index, results[index])
         if len(results) == len(starts):
             return _joined(results)
         entering = np.zeros(queue.n_slots, bool)

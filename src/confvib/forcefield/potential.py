@@ -16,7 +16,11 @@ from confvib.forcefield.model import (
     cast_parameters,
     require_known_species,
 )
-from confvib.forcefield.neighbors import image_shifts_for, neighbor_table
+from confvib.forcefield.neighbors import (
+    NeighborTable,
+    image_shifts_for,
+    neighbor_table,
+)
 from confvib.forcefield.network import So3krates, edge_geometry
 
 EnergyFn: TypeAlias = Callable[[Array], tuple[Array, Array]]
@@ -28,6 +32,66 @@ that the energy is wrong because a fixed-size table was too small.
 
 ForceFn: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 """Positions to (energy [eV/cell], forces ``(N, 3)`` [eV/Å], overflow)."""
+
+
+class CrystalNetwork:
+    """A trained So3krates bound to the atoms of one crystal.
+
+    Args:
+        model: The force field.
+        numbers: Atomic numbers, ``(N,)``.
+        cell: Lattice vectors in rows [Å], ``(3, 3)``.
+        capacity: Neighbour slots per atom.
+        dtype: Type of the evaluation.
+
+    Attributes:
+        lattice: Lattice vectors in rows [Å], ``(3, 3)``, in float64.
+        shift_eV: Energy of the isolated atoms [eV/cell].
+
+    Raises:
+        ModelError: A species is unknown to the model, the capacity is not positive or the
+            cell is singular.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        numbers: ArrayLike,
+        cell: ArrayLike,
+        capacity: int,
+        dtype: DTypeLike,
+    ) -> None:
+        if capacity < 1:
+            raise ModelError(f"capacity must be >= 1 neighbour slot, got {capacity}")
+        self._settings, self._capacity = model.settings, capacity
+        self._known = require_known_species(model, numbers)
+        self._images = image_shifts_for(cell, model.settings.cutoff_A)
+        self.lattice = np.asarray(cell, dtype=np.float64)
+        self._parameters = cast_parameters(model.parameters, dtype)
+        # Summed once in float64: in float32 the shift of a cell would swallow meV.
+        self.shift_eV = float(np.sum(model.shifts_eV[self._known]))
+        self._network = So3krates(model.settings)
+
+    def table(self, positions: Array) -> NeighborTable:
+        """List the neighbours of every atom at these positions [Å]."""
+        return neighbor_table(
+            positions,
+            cell=jnp.asarray(self.lattice, positions.dtype),
+            image_shifts=self._images,
+            cutoff_A=self._settings.cutoff_A,
+            capacity=self._capacity,
+        )
+
+    def energy_eV(
+        self, positions: Array, lattice: ArrayLike, table: NeighborTable
+    ) -> Array:
+        """Evaluate the energy without its shift [eV/cell], in the type of positions."""
+        rows = jnp.asarray(lattice, positions.dtype)
+        edges = edge_geometry(positions, rows, table, self._settings)
+        energies = self._network.apply(
+            {"params": self._parameters}, jnp.asarray(self._known), edges
+        )
+        return jnp.sum(jnp.asarray(energies))
 
 
 def so3krates_energy_fn(
@@ -59,29 +123,13 @@ def so3krates_energy_fn(
 
     Source: paper section 2.2; docs/formulation.md#force-field.
     """
-    if capacity < 1:
-        raise ModelError(f"capacity must be >= 1 neighbour slot, got {capacity}")
-    settings = model.settings
-    known = require_known_species(model, numbers)
-    images = image_shifts_for(cell, settings.cutoff_A)
-    lattice = np.asarray(cell, dtype=np.float64)
-    parameters = cast_parameters(model.parameters, dtype)
-    # Summed once in float64: in float32 the shift of a cell would swallow meV.
-    shift_eV = float(np.sum(model.shifts_eV[known]))
-    network = So3krates(settings)
+    crystal = CrystalNetwork(model, numbers, cell, capacity, dtype)
 
     def energy_fn(positions: Array) -> tuple[Array, Array]:
         positions = jnp.asarray(positions, dtype)
-        table = neighbor_table(
-            positions,
-            cell=jnp.asarray(lattice, dtype),
-            image_shifts=images,
-            cutoff_A=settings.cutoff_A,
-            capacity=capacity,
-        )
-        edges = edge_geometry(positions, jnp.asarray(lattice, dtype), table, settings)
-        energies = network.apply({"params": parameters}, jnp.asarray(known), edges)
-        return jnp.sum(jnp.asarray(energies)) + shift_eV, table.overflow
+        table = crystal.table(positions)
+        energy_eV = crystal.energy_eV(positions, crystal.lattice, table)
+        return energy_eV + crystal.shift_eV, table.overflow
 
     return energy_fn
 

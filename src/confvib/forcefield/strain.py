@@ -11,14 +11,8 @@ from jax import Array
 from jax.typing import DTypeLike
 from numpy.typing import ArrayLike
 
-from confvib.errors import ModelError
-from confvib.forcefield.model import (
-    TrainedModel,
-    cast_parameters,
-    require_known_species,
-)
-from confvib.forcefield.neighbors import image_shifts_for, neighbor_table
-from confvib.forcefield.network import So3krates, edge_geometry
+from confvib.forcefield.model import TrainedModel
+from confvib.forcefield.potential import CrystalNetwork
 
 StressFn: TypeAlias = Callable[[Array], tuple[Array, Array, Array, Array]]
 """Positions ``(N, 3)`` [Å] to energy [eV/cell], forces [eV/Å], stress ``(3, 3)`` [eV/Å^3]
@@ -58,46 +52,27 @@ def stress_fn(
 
     Source: Knuth et al., Comput. Phys. Commun. 190, 33 (2015) for the definition.
     """
-    if capacity < 1:
-        raise ModelError(f"capacity must be >= 1 neighbour slot, got {capacity}")
-    settings = model.settings
-    known = require_known_species(model, numbers)
-    images = image_shifts_for(cell, settings.cutoff_A)
-    rows = np.asarray(cell, dtype=np.float64)
-    volume_A3 = float(abs(np.linalg.det(rows)))
-    lattice = jnp.asarray(rows, dtype)
-    parameters = cast_parameters(model.parameters, dtype)
-    shift_eV = float(np.sum(model.shifts_eV[known]))
-    network = So3krates(settings)
+    crystal = CrystalNetwork(model, numbers, cell, capacity, dtype)
+    volume_A3 = float(abs(np.linalg.det(crystal.lattice)))
+    lattice = jnp.asarray(crystal.lattice, dtype)
 
     def evaluate(positions: Array) -> tuple[Array, Array, Array, Array]:
         positions = jnp.asarray(positions, dtype)
         # A strain moves no atom across a lattice plane: the table holds for all strains.
-        table = neighbor_table(
-            positions,
-            cell=lattice,
-            image_shifts=images,
-            cutoff_A=settings.cutoff_A,
-            capacity=capacity,
-        )
+        table = crystal.table(positions)
 
         def strained_energy(positions: Array, strain: Array) -> Array:
             deformation = jnp.eye(3, dtype=dtype) + 0.5 * (strain + strain.T)
             exact = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-            edges = edge_geometry(
-                exact(positions, deformation),
-                exact(lattice, deformation),
-                table,
-                settings,
+            return crystal.energy_eV(
+                exact(positions, deformation), exact(lattice, deformation), table
             )
-            energies = network.apply({"params": parameters}, jnp.asarray(known), edges)
-            return jnp.sum(jnp.asarray(energies))
 
         differentiated = jax.value_and_grad(strained_energy, argnums=(0, 1))
         energy_eV, (gradient, derivative) = differentiated(
             positions, jnp.zeros((3, 3), dtype)
         )
         stress = derivative / volume_A3
-        return energy_eV + shift_eV, -gradient, stress, table.overflow
+        return energy_eV + crystal.shift_eV, -gradient, stress, table.overflow
 
     return evaluate

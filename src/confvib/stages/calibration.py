@@ -16,12 +16,8 @@ from confvib.dynamics.hessian import hessian_columns
 from confvib.dynamics.molecular import MolecularDynamicsSettings, Protocol, run_md
 from confvib.dynamics.relax import relax
 from confvib.dynamics.state import EnergyFn
-from confvib.forcefield.compiled.compiler import fastest_energy_fn
 from confvib.forcefield.model import TrainedModel, initial_parameters
-from confvib.forcefield.neighbors import neighbor_capacity
-from confvib.forcefield.potential import without_table
-from confvib.reference.ionic import IonicSettings, ionic_energy_fn
-from confvib.stages.potentials import CAPACITY_MARGIN
+from confvib.stages.potentials import bind_model
 from confvib.stages.train_potential import network_settings
 
 _SHORT_AND_LONG = (10, 60)
@@ -125,13 +121,17 @@ class Calibrator:
     def _batch(
         self, potential: str, precision: str, batch_size: int
     ) -> tuple[EnergyFn, NDArray]:
-        starts = np.repeat(self._start[None], batch_size, axis=0)
-        if potential == "reference":
-            settings = IonicSettings(**self._ionic)
-            energy = ionic_energy_fn(self._numbers, self._cell, settings=settings)
-            return without_table(energy), starts.astype(precision)
-        network = network_settings(self._networks[potential])
-        model = TrainedModel(
+        model = None if potential == "reference" else self._untrained(potential)
+        energy_fn = bind_model(
+            model, self._ionic, self._numbers, self._cell, self._start[None], precision
+        )
+        return energy_fn, np.repeat(self._start[None], batch_size, axis=0).astype(
+            precision
+        )
+
+    def _untrained(self, name: str) -> TrainedModel:
+        network = network_settings(self._networks[name])
+        return TrainedModel(
             settings=network,
             parameters=initial_parameters(network, jax.random.key(0)),
             shifts_eV=np.zeros(100),
@@ -139,18 +139,6 @@ class Calibrator:
             role="calibration",
             data_hash="",
         )
-        capacity = neighbor_capacity(
-            starts[:1], cell=self._cell, cutoff_A=network.cutoff_A, margin=CAPACITY_MARGIN
-        )
-        energy_fn = fastest_energy_fn(
-            model,
-            self._numbers,
-            self._cell,
-            capacity=capacity,
-            dtype=jnp.dtype(precision),
-            frames=starts[:1],
-        )
-        return energy_fn, starts.astype(precision)
 
 
 def _per_step(run: Callable[[int], int]) -> float:

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
 from confvib.campaign.config import Campaign
-from confvib.stages.calibration import Calibration
+
+if TYPE_CHECKING:  # which loads JAX
+    from confvib.stages.calibration import Calibration
 
 RELAXATION_STEPS = 60
 """Steps of a relaxation to the paper's 0.08 eV/Å; about what its timings imply."""
@@ -58,7 +61,7 @@ class StageCost:
 def predicted(
     campaign: Campaign,
     n_cells: Mapping[str, int],
-    calibration: Calibration,
+    calibration: "Calibration",
     assumed: Assumed,
     results: Path,
 ) -> Iterator[StageCost]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax.numpy as jnp
@@ -37,11 +38,11 @@ class Drive:
 
     def fingerprint(self) -> str:
         """Return what tables name as the origin of their energies."""
-        model = self.load()
-        return self.expected_hash if model is None else fingerprint(model)
+        return self.expected_hash if self.model is None else fingerprint(self.model)
 
-    def load(self) -> "TrainedModel | None":
-        """Return the force field; None when the reference drives the stage.
+    @cached_property
+    def model(self) -> TrainedModel | None:
+        """The force field, read once; None when the reference drives the stage.
 
         Raises:
             ModelError: The file was made from another configuration.
@@ -75,6 +76,29 @@ def bind(
     widening: float = 1.0,
     say: Callable[[str], None] | None = None,
 ) -> EnergyFn:
+    """Return the energy of a cell as a function of positions: :func:`bind_model`."""
+    return bind_model(
+        drive.model,
+        drive.engine["ionic"] if drive.model is None else {},
+        numbers,
+        cell,
+        starts,
+        precision,
+        widening,
+        say,
+    )
+
+
+def bind_model(
+    model: TrainedModel | None,
+    ionic: Mapping[str, Any],
+    numbers: NDArray[np.int64],
+    cell: NDArray[np.float64],
+    starts: NDArray[np.float64],
+    precision: str,
+    widening: float = 1.0,
+    say: Callable[[str], None] | None = None,
+) -> EnergyFn:
     """Return the energy of a cell as a function of positions.
 
     A force field is compiled for the cell where its options allow it, and compared with
@@ -82,7 +106,8 @@ def bind(
     get the plain evaluator with more slots.
 
     Args:
-        drive: What supplies energies.
+        model: The force field; None for the built-in potential.
+        ionic: Settings of the built-in potential, where it is asked for.
         numbers: Atomic numbers (N,).
         cell: Lattice vectors as rows (3, 3) [Å].
         starts: Start positions (B, N, 3) [Å], from which neighbour slots are counted.
@@ -95,9 +120,8 @@ def bind(
         ModelError: The compiled force field disagrees with the plain one, or the model
             does not fit this campaign or this cell.
     """
-    model = drive.load()
     if model is None:
-        settings = IonicSettings(**drive.engine["ionic"])
+        settings = IonicSettings(**ionic)
         energy = ionic_energy_fn(numbers, cell, settings=settings)
         return without_table(energy)
     capacity = neighbor_capacity(

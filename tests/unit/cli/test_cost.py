@@ -1,8 +1,9 @@
 """``confvib cost``: predictions are sums of measured steps."""
 
 import json
-import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from confvib.cli.loading import load
 from confvib.stages import calibration as measured
 from confvib.stages.calibration import Calibration
 from confvib.stages.cost import Assumed, StageCost, predicted
-from confvib.tables.contracts import RELAXED
+from confvib.tables.contracts import IMPORTS, RELAXED
 from confvib.tables.parquet import write_table
 from confvib.tables.provenance import Provenance
 
@@ -59,14 +60,42 @@ def test_finished_jobs_are_recorded(stages, tmp_path):
     assert set(found.values()) == {()}
 
 
-def test_a_step_costs_what_it_adds_to_a_run():
+def test_a_step_costs_what_it_adds_to_a_run(monkeypatch):
     """Whatever a run costs before its first step, and whatever compiling costs."""
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    monkeypatch.setattr(measured, "time", clock)
+    compiled = set()
 
     def run(n_steps):
-        time.sleep(0.05 + 0.002 * n_steps)
+        clock.now += 0.05 + 0.002 * n_steps + (0.0 if n_steps in compiled else 9.0)
+        compiled.add(n_steps)
         return 4 * n_steps  # of four cells together
 
-    assert measured._per_step(run) == pytest.approx(0.0005, rel=0.3)
+    assert measured._per_step(run) == pytest.approx(0.0005)
+
+
+def test_what_goes_on_of_a_set():
+    loaded = load(Path(__file__).parents[3] / "config/config.yaml", None)
+
+    def cells(**settings):
+        sets = loaded.campaign.sets
+        chosen = {"12_44": sets["12_44"].model_copy(update=settings)}
+        campaign = loaded.campaign.model_copy(update={"sets": chosen})
+        return command._n_cells(replace(loaded, campaign=campaign))["12_44"]
+
+    assert cells() == 4_493
+    assert cells(sample=7) == 7
+    assert cells(draw=300) == 300
+    assert cells(draw=10_000) == 4_493
+    assert cells(draw=300, sample=7) == 7
+
+
+def test_an_imported_set_goes_on_with_what_it_names(tmp_path):
+    found = dict.fromkeys(column.name for column in IMPORTS.columns)
+    names = ["6_8/1", "6_8/2", "6_8/1", None]
+    rows = [{**found, "source": "a.cif", "config_id": n, "status": "ok"} for n in names]
+    write_table(tmp_path / "set.parquet", IMPORTS, rows, Provenance("hash"))
+    assert command._n_imported(tmp_path / "set.parquet") == 2
 
 
 def test_the_table_and_its_total(confvib, monkeypatch):

@@ -99,6 +99,27 @@ def model():
 
 
 @pytest.fixture(scope="session")
+def everything():
+    """Settings with every option away from its default."""
+    return So3kratesSettings(
+        features=12,
+        heads=2,
+        layers=2,
+        degrees=(0, 1, 2),
+        cutoff_A=4.0,
+        radial_functions=8,
+        radial_basis="bernstein",
+        cutoff_function="exponential",
+        angular_filters="feature",
+        residual_networks="both",
+        layer_norm="pre_and_last",
+        chi_normalization=9.0,
+        species_scale=True,
+        short_range_repulsion=True,
+    )
+
+
+@pytest.fixture(scope="session")
 def numbers():
     return NUMBERS
 

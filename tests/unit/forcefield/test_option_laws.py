@@ -8,33 +8,16 @@ from scipy.spatial.transform import Rotation
 
 from confvib.forcefield.neighbors import neighbor_capacity
 from confvib.forcefield.potential import force_fn, so3krates_energy_fn
-from confvib.forcefield.settings import So3kratesSettings
 
 pytestmark = pytest.mark.slow
 
 CAPACITY = 70
 WIDE_CELL = 12.0 * np.eye(3)
-EVERYTHING = So3kratesSettings(
-    features=12,
-    heads=2,
-    layers=2,
-    degrees=(0, 1, 2),
-    cutoff_A=4.0,
-    radial_functions=8,
-    radial_basis="bernstein",
-    cutoff_function="exponential",
-    angular_filters="feature",
-    residual_networks="both",
-    layer_norm="pre_and_last",
-    chi_normalization=9.0,
-    species_scale=True,
-    short_range_repulsion=True,
-)
 
 
 @pytest.fixture(scope="module")
-def variant(make_model):
-    return make_model(EVERYTHING)
+def variant(make_model, everything):
+    return make_model(everything)
 
 
 @pytest.fixture(scope="module")

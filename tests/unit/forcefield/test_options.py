@@ -16,23 +16,6 @@ from confvib.forcefield.settings import (
     settings_from,
 )
 
-EVERYTHING = So3kratesSettings(
-    features=12,
-    heads=2,
-    layers=2,
-    degrees=(0, 1, 2),
-    cutoff_A=4.0,
-    radial_functions=8,
-    radial_basis="bernstein",
-    cutoff_function="exponential",
-    angular_filters="feature",
-    residual_networks="both",
-    layer_norm="pre_and_last",
-    chi_normalization=9.0,
-    species_scale=True,
-    short_range_repulsion=True,
-)
-
 
 def names_of(settings):
     tree = jax.eval_shape(lambda: initial_parameters(settings, jax.random.key(0)))
@@ -86,7 +69,7 @@ def test_factors_of_the_species_start_at_one(make_model, make_evaluator, positio
     assert abs(energies[1] - 3.0 * energies[0]) < 1e-12 * abs(energies[0])
 
 
-def test_the_description_leaves_defaults_out():
+def test_the_description_leaves_defaults_out(everything):
     default = So3kratesSettings()
     assert describe(default) == {
         "features": 132,
@@ -96,7 +79,7 @@ def test_the_description_leaves_defaults_out():
         "cutoff_A": 5.0,
         "radial_functions": 32,
     }
-    for settings in (default, EVERYTHING, So3kratesSettings(layer_norm="pre")):
+    for settings in (default, everything, So3kratesSettings(layer_norm="pre")):
         assert settings_from(describe(settings)) == settings
     small = So3kratesSettings(features=12, degrees=(0,), layer_norm="pre")
     assert options_in_use(small) == {"layer_norm": "pre"}

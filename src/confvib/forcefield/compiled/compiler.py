@@ -1,7 +1,7 @@
 """From a trained force field to its fast evaluator, checked against the plain one."""
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from confvib.forcefield.compiled.self_check import (
 )
 from confvib.forcefield.model import TrainedModel, require_known_species
 from confvib.forcefield.potential import EnergyFn, so3krates_energy_fn
-from confvib.forcefield.settings import So3kratesSettings
+from confvib.forcefield.settings import So3kratesSettings, options_in_use
 
 SHORTEST_A = 1.0
 """Shortest tabulated distance [Å], unless real frames come closer."""
@@ -36,18 +36,8 @@ FRAMES_CHECKED = 2
 
 _TOLERANCE = {np.dtype(np.float32): 1e-8, np.dtype(np.float64): 1e-12}
 
-_SUPPORTED = frozenset(
-    (
-        "features",
-        "heads",
-        "layers",
-        "degrees",
-        "cutoff_A",
-        "radial_functions",
-        "radial_basis",
-        "cutoff_function",
-    )
-)
+_TABULATED = {"radial_basis", "cutoff_function"}
+"""Options that only change what the radial tables hold."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +78,9 @@ def unsupported_option(settings: So3kratesSettings) -> str | None:
     Returns:
         Name of the option; None when the architecture can be compiled.
     """
-    for option in fields(settings):
-        if option.name in _SUPPORTED:
-            continue
-        if option.default is MISSING or getattr(settings, option.name) != option.default:
-            return option.name
-    return None
+    return next(
+        (name for name in options_in_use(settings) if name not in _TABULATED), None
+    )
 
 
 def compile_model(

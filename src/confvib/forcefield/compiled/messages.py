@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,22 @@ class PairGeometry:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class DegreeRows:
+    """What an atom contributes to the harmonic messages of a layer t > 0.
+
+    Attributes:
+        query: Scaled queries, ``(N, F)``; one head per degree.
+        key: Keys, ``(N, F)``.
+        chi: Harmonic coordinates, ``(N, M)``.
+    """
+
+    query: Array
+    key: Array
+    chi: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class FeatureRows:
     """What an atom contributes to the feature messages of a layer t > 0.
 
@@ -51,20 +67,7 @@ class FeatureRows:
     chi: Array
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class DegreeRows:
-    """What an atom contributes to the harmonic messages of a layer t > 0.
-
-    Attributes:
-        query: Scaled queries, ``(N, F)``; one head per degree.
-        key: Keys, ``(N, F)``.
-        chi: Harmonic coordinates, ``(N, M)``.
-    """
-
-    query: Array
-    key: Array
-    chi: Array
+AtomRows: TypeAlias = FeatureRows | DegreeRows
 
 
 class ContactMessage:
@@ -161,7 +164,38 @@ class FactorisedFilter:
         return joined @ self._mixing
 
 
-class FeatureMessage:
+class _FilteredMessage:
+    r"""Weights :math:`\alpha_{ij} = q_i \cdot (w_{ij} \odot k_j)`, one for each head.
+
+    Args:
+        settings: Architecture.
+        n_heads: Parts of the features.
+        filter_fn: Filter of the message.
+        dtype: Type of the evaluation.
+    """
+
+    def __init__(
+        self,
+        settings: So3kratesSettings,
+        n_heads: int,
+        filter_fn: FactorisedFilter,
+        dtype: DTypeLike,
+    ) -> None:
+        self._filter = filter_fn
+        self._heads = head_of_feature(settings.features, n_heads, dtype)
+
+    def common(self, first: AtomRows, second: AtomRows, geometry: PairGeometry) -> Array:
+        """Evaluate the filter, ``(P, F)``."""
+        return self._filter(geometry.radial, first.chi, second.chi)
+
+    def _alpha(
+        self, centre: AtomRows, neighbor: AtomRows, weight: Array, cutoff: Array
+    ) -> Array:
+        heads = (weight * centre.query * neighbor.key) @ self._heads
+        return heads * cutoff[:, None]
+
+
+class FeatureMessage(_FilteredMessage):
     r"""Change of the features in a layer t > 0 (eqs 12 and 14).
 
     .. math:: \Delta f_i = \sum_j \phi\,\alpha_{ij} v_j, \quad
@@ -179,14 +213,7 @@ class FeatureMessage:
         filter_fn: FactorisedFilter,
         dtype: DTypeLike,
     ) -> None:
-        self._filter = filter_fn
-        self._heads = head_of_feature(settings.features, settings.heads, dtype)
-
-    def common(
-        self, first: FeatureRows, second: FeatureRows, geometry: PairGeometry
-    ) -> Array:
-        """Evaluate the filter, ``(P, F)``."""
-        return self._filter(geometry.radial, first.chi, second.chi)
+        super().__init__(settings, settings.heads, filter_fn, dtype)
 
     def __call__(
         self,
@@ -196,16 +223,15 @@ class FeatureMessage:
         weight: Array,
     ) -> tuple[Array, Array]:
         """Return what the first and the second atoms receive, ``(P, F)`` each."""
-        cutoff = geometry.cutoff[:, None]
 
         def one_way(centre: FeatureRows, neighbor: FeatureRows) -> Array:
-            alpha = (weight * centre.query * neighbor.key) @ self._heads * cutoff
+            alpha = self._alpha(centre, neighbor, weight, geometry.cutoff)
             return (alpha @ self._heads.T) * neighbor.value
 
         return one_way(first, second), one_way(second, first)
 
 
-class DegreeMessage:
+class DegreeMessage(_FilteredMessage):
     r"""Change of the harmonic coordinates in a layer t > 0 (eqs 13 and 14).
 
     .. math:: \Delta\chi_{ilm} = \sum_j \phi\,\alpha^l_{ij} Y_{lm}(\hat r_{ij}), \quad
@@ -223,17 +249,9 @@ class DegreeMessage:
         filter_fn: FactorisedFilter,
         dtype: DTypeLike,
     ) -> None:
-        self._filter = filter_fn
-        n_degrees = len(settings.degrees)
-        self._heads = head_of_feature(settings.features, n_degrees, dtype)
+        super().__init__(settings, len(settings.degrees), filter_fn, dtype)
         self._components = degree_of_component(settings.degrees, dtype)
         self._mirror = _parity(settings.degrees, dtype)
-
-    def common(
-        self, first: DegreeRows, second: DegreeRows, geometry: PairGeometry
-    ) -> Array:
-        """Evaluate the filter, ``(P, F)``."""
-        return self._filter(geometry.radial, first.chi, second.chi)
 
     def __call__(
         self,
@@ -243,10 +261,9 @@ class DegreeMessage:
         weight: Array,
     ) -> tuple[Array, Array]:
         """Return what the first and the second atoms receive, ``(P, M)`` each."""
-        cutoff = geometry.cutoff[:, None]
 
         def one_way(centre: DegreeRows, neighbor: DegreeRows) -> Array:
-            alpha = (weight * centre.query * neighbor.key) @ self._heads * cutoff
+            alpha = self._alpha(centre, neighbor, weight, geometry.cutoff)
             return alpha @ self._components
 
         mirrored = geometry.harmonics * self._mirror
