@@ -26,11 +26,10 @@ import jax
 import numpy as np
 from ase.io import read
 from ase.neighborlist import neighbor_list
-
+from confvib.forcefield.memory import program_memory
 from confvib.forcefield.network import So3kratesSettings
 from confvib.training.dataset import Frames, capacity_of, device_batch
 from confvib.training.epoch import run_steps
-from confvib.training.memory import step_memory
 from confvib.training.settings import TrainingSettings
 from confvib.training.state import initial_state
 
@@ -95,7 +94,7 @@ def ours(frames, layers, microbatch):
 
     step()
     at_once = "" if microbatch is None else f", {microbatch} frame at a time"
-    return Timed(f"confvib{at_once}", step, str(step_memory(compiled)))
+    return Timed(f"confvib{at_once}", step, str(program_memory(compiled)))
 
 
 def mlff(frames, layers, python, path, folder):

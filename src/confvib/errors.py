@@ -37,6 +37,10 @@ class DynamicsError(CampaignError):
     """A relaxation, Hessian or molecular-dynamics request cannot be carried out."""
 
 
+class DeviceError(CampaignError):
+    """The devices of a node are not those that a job asks for, or one of them failed."""
+
+
 class ThermodynamicsError(CampaignError):
     """Spectra, energies or weights violate what statistical mechanics requires."""
 

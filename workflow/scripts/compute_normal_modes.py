@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from confvib.stages.compute_normal_modes import compute_normal_modes
+from confvib.stages.devices import on_devices
 from confvib.stages.job import job
 
 if TYPE_CHECKING:
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
 SET, CHUNK = snakemake.wildcards.set, snakemake.wildcards.chunk
 
 with job(snakemake.log[0], f"modes {SET}/{CHUNK}") as progress:
-    compute_normal_modes(
+    on_devices(
+        compute_normal_modes,
+        n_devices=snakemake.resources.gpu,
+        progress=progress,
         structure=snakemake.input.structure,
         relaxed=snakemake.input.relaxed,
         # Empty when the reference itself drives the stage.
@@ -19,5 +23,4 @@ with job(snakemake.log[0], f"modes {SET}/{CHUNK}") as progress:
         output=snakemake.output.harmonic,
         params=dict(snakemake.params),
         columns_per_batch=snakemake.resources.columns_per_batch,
-        progress=progress,
     )

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from confvib.stages.devices import on_devices
 from confvib.stages.job import job
 from confvib.stages.relax_configurations import relax_configurations
 
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
 SET, CHUNK = snakemake.wildcards.set, snakemake.wildcards.chunk
 
 with job(snakemake.log[0], f"relax {SET}/{CHUNK}") as progress:
-    relax_configurations(
+    on_devices(
+        relax_configurations,
+        n_devices=snakemake.resources.gpu,
+        progress=progress,
         structure=snakemake.input.structure,
         configurations=snakemake.input.configurations,
         # Empty when the reference itself drives the stage.
@@ -19,5 +23,4 @@ with job(snakemake.log[0], f"relax {SET}/{CHUNK}") as progress:
         output=snakemake.output.relaxed,
         params=dict(snakemake.params),
         batch_size=snakemake.resources.batch_size,
-        progress=progress,
     )

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from confvib.stages.devices import on_devices
 from confvib.stages.job import job
 from confvib.stages.sample_dynamics import sample_dynamics
 
@@ -13,7 +14,10 @@ SET, CHUNK = snakemake.wildcards.set, snakemake.wildcards.chunk
 with job(
     snakemake.log[0], f"dynamics {SET}/{CHUNK} at {snakemake.wildcards.temperature} K"
 ) as progress:
-    sample_dynamics(
+    on_devices(
+        sample_dynamics,
+        n_devices=snakemake.resources.gpu,
+        progress=progress,
         structure=snakemake.input.structure,
         relaxed=snakemake.input.relaxed,
         # Empty when the reference itself drives the stage.
@@ -21,5 +25,4 @@ with job(
         output=snakemake.output.dynamics,
         params=dict(snakemake.params),
         batch_size=snakemake.resources.batch_size,
-        progress=progress,
     )

@@ -99,6 +99,13 @@ class DynamicsSettings(Section):
     friction_per_fs: Annotated[
         Positive, Field(description="Langevin friction while equilibrating, 1/fs")
     ]
+    quench_fmax_eV_per_A: Annotated[
+        Positive,
+        Field(description="both ends of a run are quenched to this force, eV/Å"),
+    ] = 0.01
+    quench_max_steps: Annotated[
+        Count, Field(description="steps before a quench counts as failed")
+    ] = 500
     batch_size: Annotated[Count, Field(description="cells simulated together")]
     precision: Annotated[
         Precision, Field(description="floating-point type on the device")

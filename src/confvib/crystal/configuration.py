@@ -100,9 +100,6 @@ def nearest_sites(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find the parent site nearest to each mobile ion.
 
-    The mean displacement of the framework is subtracted first: a crystal that drifts
-    as a whole has not changed its configuration.
-
     Args:
         parent: the crystal, whose cell the positions share.
         positions: atoms in the order of configuration_atoms [Å], (..., N, 3).
@@ -115,6 +112,33 @@ def nearest_sites(
     Raises:
         CrystalError: the atoms are not in the order of configuration_atoms, or an
             ion is of a species that no site holds.
+    """
+    distances = site_distances(parent, positions, numbers)
+    nearest = np.argmin(distances, axis=-1)
+    shortest = np.take_along_axis(distances, nearest[..., None], axis=-1)[..., 0]
+    return nearest, shortest
+
+
+def site_distances(
+    parent: ParentCrystal,
+    positions: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Measure the distance of each mobile ion from each site of its species.
+
+    The mean displacement of the framework is subtracted first: a crystal that drifts
+    as a whole has not changed its configuration.
+
+    Args:
+        parent: the crystal, whose cell the positions share.
+        positions: atoms in the order of configuration_atoms [Å], (..., N, 3).
+        numbers: atomic numbers in that order, (N,).
+
+    Returns:
+        Distances [Å], infinite for sites of other species, (..., N - F, M).
+
+    Raises:
+        CrystalError: as nearest_sites.
     """
     n_fixed = len(parent.framework_numbers)
     if positions.shape[-2:] != (len(numbers), 3):
@@ -140,7 +164,4 @@ def nearest_sites(
     ions = fractional[..., n_fixed:, :] - drift
     distances = minimum_image_distances(parent.cell, ions[..., :, None, :] - parent.sites)
     foreign = numbers[n_fixed:, None] != known[None]
-    distances = np.where(foreign, np.inf, distances)
-    nearest = np.argmin(distances, axis=-1)
-    shortest = np.take_along_axis(distances, nearest[..., None], axis=-1)[..., 0]
-    return nearest, shortest
+    return np.where(foreign, np.inf, distances)

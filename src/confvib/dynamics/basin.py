@@ -1,25 +1,27 @@
-"""Did a run stay in the basin of its minimum? Quench its last frame and compare."""
+"""Did a run stay in the basin of its minimum? Quench its two ends and compare."""
 
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from confvib.dynamics.evaluation import Slots
-from confvib.dynamics.relax import relax
+from confvib.dynamics.relax import OnRest, relax
 from confvib.dynamics.state import EnergyFn, Status
 from confvib.errors import DynamicsError
+
+ELSEWHERE_A = 0.3
+"""Displacement from which a quenched cell is another minimum [Å]."""
 
 
 @dataclass(frozen=True)
 class Quench:
-    """Hold where the last frames of a batch of runs belong.
+    """Hold where the last frames of a batch of runs belong, NaN where a quench failed.
 
     Attributes:
-        energy_difference_eV: E(quenched) - E(minimum) [eV per cell], shape (B,).
-        displacement_max_A: Largest distance of an atom between quenched cell and minimum,
-            rigid translation removed [Å], shape (B,).
+        energy_difference_eV: E(end) - E(start), both quenched [eV per cell], shape (B,).
+        displacement_max_A: Largest distance of an atom between the two, rigid translation
+            removed [Å], shape (B,).
         status: Status codes: ok, left_basin or those of the relaxation, shape (B,).
     """
 
@@ -30,27 +32,30 @@ class Quench:
 
 def quench(
     energy_fn: EnergyFn,
-    minima: np.ndarray | jax.Array,
+    starts: np.ndarray | jax.Array,
     last_frames: np.ndarray | jax.Array,
     *,
     fmax_eV_per_A: float,
     max_steps: int,
-    tolerance_A: float = 0.3,
     slots: Slots | None = None,
+    on_rest: OnRest | None = None,
 ) -> Quench:
-    """Relax the last frames of runs and say which left the basin of their minimum.
+    """Relax both ends of runs alike and say which runs left the basin they began in.
 
-    An atom that exchanged its place with one of its kind has left it too: the vibrational
-    spectrum of such a run is not that of one minimum.
+    The start is quenched too: the threshold of a relaxation leaves a cell short of its
+    minimum, and only what was treated alike can be compared.
+
+    An atom that exchanged its place with one of its kind has left the basin as well: the
+    vibrational spectrum of such a run is not that of one minimum.
 
     Args:
         energy_fn: Energy of one cell.
-        minima: Minima from which the runs started [Å], shape (B, N, 3).
+        starts: Cells from which the runs started [Å], shape (B, N, 3).
         last_frames: Last frames, unwrapped [Å], shape (B, N, 3).
-        fmax_eV_per_A: Threshold of the relaxation, that of the minima [eV/Å].
-        max_steps: Most steps of the relaxation.
-        tolerance_A: Displacement from which a cell counts as elsewhere [Å].
+        fmax_eV_per_A: Threshold of both relaxations [eV/Å].
+        max_steps: Most steps of each.
         slots: How many cells are on the device at once; None: all.
+        on_rest: Called whenever a relaxation has ended; what it raises ends the quench.
 
     Returns:
         Energy differences, displacements and status.
@@ -58,23 +63,32 @@ def quench(
     Raises:
         DynamicsError: Shapes differ or a setting makes no sense.
     """
-    minima, last_frames = jnp.asarray(minima), jnp.asarray(last_frames)
-    if minima.shape != last_frames.shape:
+    starts, last_frames = np.asarray(starts), np.asarray(last_frames)
+    if starts.shape != last_frames.shape:
         raise DynamicsError(
-            f"minima have shape {minima.shape}, last_frames {last_frames.shape}; "
+            f"starts have shape {starts.shape}, last_frames {last_frames.shape}; "
             "expected the same"
         )
     found = relax(
         energy_fn,
-        last_frames,
+        np.concatenate([starts, last_frames]),
         fmax_eV_per_A=fmax_eV_per_A,
         max_steps=max_steps,
         slots=slots,
+        on_rest=on_rest,
     )
-    reference = np.asarray(jax.lax.map(lambda x: energy_fn(x)[0], minima))
-    shift = found.positions - np.asarray(minima)
-    shift = shift - shift.mean(axis=1, keepdims=True)
+    start, end = np.split(np.asarray(found.positions, np.float64), 2)
+    shift = end - start
+    shift -= shift.mean(axis=1, keepdims=True)
     displacement = np.linalg.norm(shift, axis=2).max(axis=1)
-    elsewhere = (found.status == Status.OK.code) & (displacement > tolerance_A)
-    status = np.where(elsewhere, Status.LEFT_BASIN.code, found.status).astype(np.int8)
-    return Quench(found.energy_eV - reference, displacement, status)
+    difference = np.diff(np.split(np.asarray(found.energy_eV, np.float64), 2), axis=0)[0]
+    start_status, end_status = np.split(found.status, 2)
+    ok = Status.OK.code
+    status = np.where(start_status == ok, end_status, start_status)
+    good = status == ok
+    elsewhere = good & (displacement > ELSEWHERE_A)
+    return Quench(
+        np.where(good, difference, np.nan),
+        np.where(good, displacement, np.nan),
+        np.where(elsewhere, Status.LEFT_BASIN.code, status).astype(np.int8),
+    )

@@ -11,14 +11,14 @@ import numpy as np
 from confvib.dynamics import segments
 from confvib.dynamics.checkpoint import Checkpoint
 from confvib.dynamics.evaluation import BatchMode, require_batch, require_positive
-from confvib.dynamics.record import Record
+from confvib.dynamics.record import Observer, Record
 from confvib.dynamics.segments import Cells, Engine, Physics
 from confvib.dynamics.state import Bounds, EnergyFn, Progress, Status
 from confvib.dynamics.velocities import degrees_of_freedom
 from confvib.errors import DynamicsError
 from confvib.units import BOLTZMANN_EV_PER_K
 
-_FORMAT = 1
+_FORMAT = 2
 """Number of the layout of a save; another one would not be understood."""
 
 
@@ -102,6 +102,7 @@ def run_md(  # noqa: PLR0913 - what runs, and what goes on around it
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
     stop: Callable[[], bool] | None = None,
+    observer: Observer | None = None,
 ) -> MolecularDynamics:
     r"""Run every cell of a batch and sample its velocities at constant energy.
 
@@ -127,8 +128,10 @@ def run_md(  # noqa: PLR0913 - what runs, and what goes on around it
         batch_mode: One program or one cell after the other; None suits the device.
         progress: Called between segments with (steps done, steps in all).
         checkpoint: Where to save between segments and to go on from; its key must cover
-            the energy function, all else is added to it. None saves nothing.
+            the energy function and the observer, all else is added to it. None saves
+            nothing.
         stop: Asked after every segment whether to save and end.
+        observer: Looks at the start and at the end of every segment.
 
     Returns:
         Samples, averages and status of every cell.
@@ -165,14 +168,17 @@ def run_md(  # noqa: PLR0913 - what runs, and what goes on around it
             np.asarray(masses_amu),
             words,
             np.asarray(positions),
+            observer is not None,
         )
-    record = Record(n_samples, positions, checkpoint)
+    record = Record(n_samples, positions, checkpoint, observer)
     thermal = settings.protocol is Protocol.THERMALISED
     first = scalar((2 if thermal else 1) * settings.temperature_K)
     cells, n_done = record.resume(keys) or (
         segments.start(engine, positions, keys, physics, first),
         0,
     )
+    if observer is not None and n_done == 0:
+        observer.look(np.asarray(positions))
 
     def look_in(cells: Cells, done: int) -> None:
         jax.block_until_ready(cells.status)
@@ -233,7 +239,8 @@ def _slope_per_fs(samples: Record, spacing_fs: float) -> np.ndarray:
     total = samples.potential_eV + samples.kinetic_eV
     times = spacing_fs * np.arange(total.shape[1])
     times -= times.mean()
-    return total @ times / (times @ times)
+    # Not by a matrix product: its bits depend on the place of a row among the others.
+    return (total * times).sum(axis=1) / (times**2).sum()
 
 
 def _check_rows(positions: jax.Array, masses: np.ndarray, keys: jax.Array) -> None:

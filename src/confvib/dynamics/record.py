@@ -1,6 +1,7 @@
 """What a run has sampled so far, in memory and, between segments, on disk."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import jax
 import numpy as np
@@ -10,6 +11,32 @@ from confvib.dynamics.segments import Cells, Samples
 from confvib.errors import Interrupted
 
 _ROWS = ("velocities", "potential_eV", "kinetic_eV")
+_SEEN = "seen."
+
+
+class Observer(Protocol):
+    """Watches a batch from the host between segments; it can change nothing.
+
+    What it has found is saved with the run, so that an interrupted run ends with the
+    same findings as an undisturbed one.
+    """
+
+    def look(self, positions: np.ndarray) -> None:
+        """Look at the start of the run, and at the end of every segment.
+
+        Args:
+            positions: Unwrapped positions [Å], shape (B, N, 3); those of a cell that
+                failed are its last credible ones.
+        """
+        ...
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Write what was found so far as plain arrays."""
+        ...
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what :meth:`arrays` wrote."""
+        ...
 
 
 class Record:
@@ -25,13 +52,18 @@ class Record:
     """
 
     def __init__(
-        self, n_samples: int, positions: jax.Array, checkpoint: Checkpoint | None
+        self,
+        n_samples: int,
+        positions: jax.Array,
+        checkpoint: Checkpoint | None,
+        observer: Observer | None = None,
     ) -> None:
         n_cells, n_atoms, _ = positions.shape
         self.velocities = np.empty((n_cells, n_samples, n_atoms, 3), np.float32)
         self.potential_eV = np.empty((n_cells, n_samples))
         self.kinetic_eV = np.empty((n_cells, n_samples))
         self._checkpoint = checkpoint
+        self._observer = observer
         self._n_done = self._n_saved = 0
 
     def put(self, samples: Samples) -> None:
@@ -57,6 +89,14 @@ class Record:
         for part in saved.parts:
             self._append(part)
         self._n_saved = self._n_done
+        if self._observer is not None:
+            self._observer.restore(
+                {
+                    name.removeprefix(_SEEN): values
+                    for name, values in saved.state.items()
+                    if name.startswith(_SEEN)
+                }
+            )
         return Cells.from_arrays(saved.state, keys), int(saved.state["n_steps"])
 
     def between_segments(
@@ -66,7 +106,7 @@ class Record:
         n_total: int,
         stop: Callable[[], bool] | None,
     ) -> None:
-        """Save when it is time; save and end when the job must.
+        """Let the observer look; save when it is time; save and end when the job must.
 
         Args:
             cells: The cells after these steps.
@@ -77,6 +117,8 @@ class Record:
         Raises:
             Interrupted: `stop` said so.
         """
+        if self._observer is not None:
+            self._observer.look(np.asarray(cells.point.positions))
         stopping = stop is not None and stop()
         checkpoint = self._checkpoint
         if checkpoint is not None and (stopping or checkpoint.due()):
@@ -96,8 +138,10 @@ class Record:
     def _save(self, checkpoint: Checkpoint, cells: Cells, n_steps: int) -> None:
         new = slice(self._n_saved, self._n_done)
         part = {name: getattr(self, name)[:, new] for name in _ROWS}
+        found = self._observer.arrays() if self._observer is not None else {}
+        seen = {_SEEN + name: values for name, values in found.items()}
         checkpoint.save(
-            {**cells.arrays(), "n_steps": np.array(n_steps)},
+            {**cells.arrays(), **seen, "n_steps": np.array(n_steps)},
             part if self._n_done > self._n_saved else None,
         )
         self._n_saved = self._n_done

@@ -10,6 +10,7 @@ import jax
 
 from confvib.dynamics.state import Status
 from confvib.errors import Interrupted
+from confvib.stages.batch_size import Bytes, memory_limit, that_fits
 from confvib.stages.finished import FinishedRows
 from confvib.stages.job import Progress
 from confvib.stages.termination import termination
@@ -29,7 +30,9 @@ class Chunk:
         finished: Rows that are done.
         progress: Where to report.
         stop: Tells whether the scheduler wants the job to end.
-        n_before: Rows that an earlier attempt had done.
+        n_before: Rows of its own that an earlier attempt had done.
+        share: Which of how many processes this is; each takes every so-manieth
+            configuration.
         is_last_try: Nothing is left for a wider neighbour table.
     """
 
@@ -37,16 +40,28 @@ class Chunk:
     finished: FinishedRows
     progress: Progress
     stop: Callable[[], bool]
-    n_before: int
+    n_before: int = 0
+    share: tuple[int, int] = (0, 1)
     is_last_try: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Is this the process that writes the chunk's table."""
+        return self.share[1] == 1
+
+    def own(self) -> range:
+        """Return the positions of the configurations that this process takes."""
+        part, n_parts = self.share
+        return range(part, len(self.config_ids), n_parts)
 
     def todo(self) -> list[int]:
         """Return the positions of the configurations without a row."""
-        return [
-            index
-            for index, config_id in enumerate(self.config_ids)
-            if config_id not in self.finished.rows
-        ]
+        rows = self.finished.rows
+        return [index for index in self.own() if self.config_ids[index] not in rows]
+
+    def n_done(self) -> int:
+        """Return how many of its configurations have a row."""
+        return len(self.own()) - len(self.todo())
 
     def keep(self, row: Mapping[str, Any]) -> None:
         """Take a row, report, and end the job if the scheduler wants it to.
@@ -59,13 +74,14 @@ class Chunk:
         """
         if self.is_last_try or row["status"] != Status.OVERFLOW:
             self.finished.add(row)
-            done = len(self.finished.rows) - self.n_before
             self.progress.update(
-                done, len(self.config_ids) - self.n_before, "configurations"
+                self.n_done() - self.n_before,
+                len(self.own()) - self.n_before,
+                "configurations",
             )
         if self.stop():
             raise Interrupted(
-                f"asked to stop with {len(self.finished.rows)} of {len(self.config_ids)} "
+                f"asked to stop with {self.n_done()} of {len(self.own())} "
                 "configurations done; the next attempt goes on from there"
             )
 
@@ -88,13 +104,19 @@ class Chunk:
             self.is_last_try = widening == WIDENINGS[-1]
             yield widening
 
-    def in_batches_that_fit(self, run: Callable[[int], None], n_slots: int) -> None:
-        """Run with as many cells at once as the device's memory holds.
+    def in_batches_that_fit(
+        self, run: Callable[[int], None], asked: int, needed: Bytes | None = None
+    ) -> None:
+        """Run with as much at once as the device's memory holds.
 
         Args:
-            run: Does what is left, so many cells at once.
-            n_slots: Cells at once to begin with; halved whenever memory runs out.
+            run: Does what is left, so many cells (or columns) at once.
+            asked: So many at once if they fit; halved whenever memory runs out anyway.
+            needed: Memory that so many need; None: not known in advance.
         """
+        n_slots = asked
+        if needed is not None:
+            n_slots = that_fits(needed, asked, memory_limit(), self.progress.say)
         while True:
             try:
                 run(n_slots)
@@ -103,7 +125,7 @@ class Chunk:
                     raise
                 n_slots //= 2
                 self.progress.say(
-                    f"the device is out of memory: on with {n_slots} cells at once"
+                    f"the device is out of memory: on with {n_slots} at once"
                 )
             else:
                 return
@@ -122,7 +144,8 @@ def chunk_of(
     Args:
         config_ids: The configurations.
         schema: Contract of the rows.
-        params: Parameters of the rule: ``restart``, ``config_hash`` and ``code``.
+        params: Parameters of the rule: ``restart``, ``config_hash`` and ``code``; and
+            ``share`` where several processes work on the chunk.
         inputs: Files that the rows depend on.
         progress: Where to report.
 
@@ -131,13 +154,18 @@ def chunk_of(
     """
     parts = [params["config_hash"], params["code"], *map(file_sha256, inputs)]
     key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+    part, n_parts = params.get("share", (0, 1))
     with (
-        termination() as stop,
-        FinishedRows(params["restart"], schema, key) as finished,
+        termination(with_parent=n_parts > 1) as stop,
+        FinishedRows(
+            params["restart"], schema, key, part if n_parts > 1 else None
+        ) as finished,
     ):
-        if finished.rows:
+        chunk = Chunk(config_ids, finished, progress, stop, share=(part, n_parts))
+        chunk.n_before = chunk.n_done()
+        if chunk.n_before and chunk.todo():
             progress.say(
-                f"goes on after an earlier attempt: {len(finished.rows)} of "
-                f"{len(config_ids)} configurations are done"
+                f"goes on after an earlier attempt: {chunk.n_before} of "
+                f"{len(chunk.own())} configurations are done"
             )
-        yield Chunk(config_ids, finished, progress, stop, len(finished.rows))
+        yield chunk

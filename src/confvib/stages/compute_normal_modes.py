@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from ase.data import atomic_masses
 
-from confvib.dynamics.state import Status
+from confvib.dynamics.state import EnergyFn, Status
 from confvib.dynamics.stationary import (
     StationaryPoints,
     StationarySettings,
     minimise_to_stationary,
 )
+from confvib.stages.batch_size import bytes_of_columns
 from confvib.stages.chunk import Chunk, chunk_of
 from confvib.stages.job import Progress
 from confvib.stages.potentials import Drive, bind
@@ -62,7 +65,9 @@ def compute_normal_modes(
     )
     inputs = [path for path in (structure, relaxed, model) if path]
     with chunk_of(cells.config_ids, HARMONIC, params, inputs, progress) as chunk:
-        _search(chunk, cells, drive, search, settings["temperatures_K"])
+        _Minima(chunk, cells, search, settings["temperatures_K"]).run(drive)
+        if not chunk.is_whole:
+            return
         found = chunk.finished.rows
         rows = [found.get(row["config_id"]) or _left_out(row) for row in cells.rows]
         provenance = collect(
@@ -78,31 +83,46 @@ def compute_normal_modes(
     progress.say(f"{good} of {len(rows)} are minima, {time.monotonic() - started:.1f} s")
 
 
-def _search(
-    chunk: Chunk,
-    cells: RelaxedCells,
-    drive: Drive,
-    search: StationarySettings,
-    temperatures_K: Sequence[float],
-) -> None:
-    """Find the minima of the usable cells, one after the other."""
-    masses = atomic_masses[cells.numbers]
-    for widening in chunk.tries():
-        energy_fn = bind(
-            drive,
-            cells.numbers,
-            cells.cell,
-            cells.positions,
-            "float64",
-            widening=widening,
-            say=chunk.progress.say,
-        )
-        for index in chunk.todo():
-            point = minimise_to_stationary(
-                energy_fn, cells.positions[index : index + 1], masses, search
+class _Minima:
+    """The minima of a chunk, one after the other."""
+
+    def __init__(
+        self,
+        chunk: Chunk,
+        cells: RelaxedCells,
+        search: StationarySettings,
+        temperatures_K: Sequence[float],
+    ) -> None:
+        self.chunk, self.cells, self.search = chunk, cells, search
+        self.temperatures_K = temperatures_K
+
+    def run(self, drive: Drive) -> None:
+        """Find what is left, with wider tables where needed."""
+        cells = self.cells
+        for widening in self.chunk.tries():
+            energy_fn = bind(
+                drive,
+                cells.numbers,
+                cells.cell,
+                cells.positions,
+                "float64",
+                widening=widening,
+                say=self.chunk.progress.say,
             )
-            row = _row(cells, index, point, temperatures_K)
-            chunk.keep(row)
+            self.chunk.in_batches_that_fit(
+                partial(self._find, energy_fn),
+                self.search.columns_per_batch,
+                bytes_of_columns(energy_fn, cells.positions.shape[1:]),
+            )
+
+    def _find(self, energy_fn: EnergyFn, columns_per_batch: int) -> None:
+        cells = self.cells
+        search = replace(self.search, columns_per_batch=columns_per_batch)
+        masses = atomic_masses[cells.numbers]
+        for index in self.chunk.todo():
+            start = cells.positions[index : index + 1]
+            point = minimise_to_stationary(energy_fn, start, masses, search)
+            self.chunk.keep(_row(cells, index, point, self.temperatures_K))
 
 
 def _row(

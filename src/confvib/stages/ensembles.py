@@ -12,6 +12,7 @@ from confvib.stages.verdict import failures, verdict
 from confvib.tables.contracts import THERMODYNAMICS
 from confvib.thermo.bootstrap import bootstrap_canonical, bootstrap_published
 from confvib.thermo.convergence import canonical_convergence, published_convergence
+from confvib.thermo.degeneracy import n_shared_minima
 from confvib.thermo.partition import (
     CanonicalEnsemble,
     Vibrations,
@@ -197,6 +198,9 @@ def _only(level: Level, chosen: NDArray[np.bool_]) -> Level:
         published_eV=level.published_eV[chosen],
         sigma_eV=None if level.sigma_eV is None else level.sigma_eV[chosen],
         left_basin=level.left_basin[chosen],
+        end_arrangement=[
+            name for name, keep in zip(level.end_arrangement, chosen, strict=True) if keep
+        ],
     )
 
 
@@ -226,6 +230,7 @@ def _empty(
         "n_used": n_used,
         "n_failed": len(selected) - n_used,
         "n_left_basin": int(level.left_basin.sum()),
+        "n_shared_minimum": n_shared_minima(level.end_arrangement, level.energy_eV),
         "coverage_rows": n_used / len(selected) if selected else 0.0,
         "coverage_multiplicity": covered / whole,
         **_noise(level, convention),

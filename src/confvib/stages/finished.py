@@ -1,5 +1,7 @@
 """Rows of an unfinished chunk on disk: complete or absent, never another's."""
 
+import glob
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,30 +21,42 @@ class FinishedRows:
     """The rows that a chunk has so far, saved every so often and when a job ends early.
 
     The file is written whole and renamed, so that a kill leaves the last one. A file of
-    another key, or a damaged one, counts as none.
+    another key, or a damaged one, counts as none. Processes that share a chunk have a
+    file each and begin with the rows of all files.
 
     Args:
         path: The file; no output of the rule, for Snakemake deletes those of failed jobs.
         schema: Contract of the table.
         key: Hash of everything that the rows depend on.
+        part: Which of the processes that share the chunk this is; None if it is alone.
 
     Attributes:
+        path: The file of this process.
         key: As given.
         rows: Finished rows by ``config_id``.
     """
 
-    def __init__(self, path: str | Path, schema: TableSchema, key: str) -> None:
-        self._path, self._schema, self.key = Path(path), schema, key
+    def __init__(
+        self, path: str | Path, schema: TableSchema, key: str, part: int | None = None
+    ) -> None:
+        self._whole, self._schema, self.key = Path(path), schema, key
+        suffix = self._whole.suffix
+        self.path = (
+            self._whole
+            if part is None
+            else self._whole.with_suffix(f".part{part}{suffix}")
+        )
         self.rows: dict[str, dict[str, Any]] = {}
         self._saved_at = time.monotonic()
         self._is_saved = True
 
     def __enter__(self) -> Self:
-        try:
-            found = read_table(self._path, self._schema, self.key).to_pylist()
-        except TableError:
-            found = []
-        self.rows = {row["config_id"]: row for row in found}
+        for path in (self._whole, *self._siblings(".part*" + self._whole.suffix)):
+            try:
+                found = read_table(path, self._schema, self.key).to_pylist()
+            except TableError:
+                continue
+            self.rows |= {row["config_id"]: row for row in found}
         return self
 
     def __exit__(
@@ -65,10 +79,18 @@ class FinishedRows:
         """Write what is not on disk yet."""
         if self._is_saved:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_table(self._path, self._schema, self.rows.values(), Provenance(self.key))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_table(self.path, self._schema, self.rows.values(), Provenance(self.key))
         self._saved_at, self._is_saved = time.monotonic(), True
 
     def remove(self) -> None:
-        """Forget everything, once the chunk's table is on disk."""
-        self._path.unlink(missing_ok=True)
+        """Forget everything about the chunk, once its table is on disk."""
+        for path in self._siblings(".*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _siblings(self, ending: str) -> list[Path]:
+        stem = glob.escape(self._whole.stem)
+        return sorted(self._whole.parent.glob(stem + ending))

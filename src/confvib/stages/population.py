@@ -25,9 +25,14 @@ _UNUSED = {
         "dos_per_THz",
         "elements",
         "dos_by_element_per_THz",
+        "zero_frequency_weight_by_element",
+        # 2PT counts arrangements that S_conf counts too: no reduction may use it.
+        "diffusivity_by_element_cm2_per_s",
+        "fluidity_by_element",
+        "entropy_2PT_eV_per_K",
     ],
 }
-"""Columns of arrays that a reduction has no use for."""
+"""Columns that a reduction has no use for, or must not use."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Level:
         published_eV: What the published convention takes for a_i, shape ``(n,)``.
         sigma_eV: Standard errors of A_i; None without noise, shape ``(n,)``.
         left_basin: Are its ions off the sites of the configuration, shape ``(n,)``.
+        end_arrangement: What its ions sit on, None if that is no arrangement, length n.
         failures: Number of selected rows without a number, by status.
     """
 
@@ -56,6 +62,7 @@ class Level:
     published_eV: NDArray[np.float64]
     sigma_eV: NDArray[np.float64] | None
     left_basin: NDArray[np.bool_]
+    end_arrangement: list[str | None]
     failures: Mapping[str, int]
 
 
@@ -110,6 +117,10 @@ class Population:
             ]
         )
 
+    def _end_arrangement(self, rows: Mapping[str, Row]) -> list[str | None]:
+        """Name what the ions of the relaxed cells sit on."""
+        return [self.relaxed[key]["end_arrangement"] for key in rows]
+
     def conf(self, temperature_K: float) -> Level:
         """Static energies of the relaxed cells."""
         good, failures = _usable(self.relaxed)
@@ -124,6 +135,7 @@ class Population:
             published_eV=energy,
             sigma_eV=None,
             left_basin=self._left_basin(good, "n_moved"),
+            end_arrangement=self._end_arrangement(good),
             failures=failures,
         )
 
@@ -134,6 +146,11 @@ class Population:
         thermo = [
             harmonic_from_modes(row["frequencies_THz"], [temperature_K])
             for row in good.values()
+        ]
+        # The descent to this point may have led to an arrangement without a name.
+        names = [
+            None if row["n_moved"] else name
+            for row, name in zip(good.values(), self._end_arrangement(good), strict=True)
         ]
         free = energy + np.array([float(part.free_energy_eV[0]) for part in thermo])
         return Level(
@@ -148,6 +165,7 @@ class Population:
             published_eV=free,
             sigma_eV=None,
             left_basin=self._left_basin(good, "n_moved"),
+            end_arrangement=names,
             failures=failures,
         )
 
@@ -170,7 +188,8 @@ class Population:
             ),
             published_eV=np.array(published),
             sigma_eV=np.array([row["free_energy_stderr_eV"] for row in rows]),
-            left_basin=self._left_basin(good, "n_hops"),
+            left_basin=self._left_basin(good, "left_basin"),
+            end_arrangement=self._end_arrangement(good),
             failures=failures,
         )
 

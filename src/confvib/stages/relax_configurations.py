@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from confvib.crystal.arrangement import ArrangementNames
 from confvib.crystal.basins import n_moved
 from confvib.crystal.configuration import (
     configuration_atoms,
@@ -20,6 +21,7 @@ from confvib.dynamics.fire import Fire
 from confvib.dynamics.lbfgs import Lbfgs
 from confvib.dynamics.relax import Relaxation, relax
 from confvib.dynamics.state import EnergyFn, Status
+from confvib.stages.batch_size import bytes_of_cells
 from confvib.stages.chunk import Chunk, chunk_of
 from confvib.stages.job import Progress
 from confvib.stages.potentials import Drive, bind
@@ -67,6 +69,8 @@ def relax_configurations(
     with chunk_of(config_ids, RELAXED, params, inputs, progress) as chunk:
         work = _Relaxations(chunk, parent, selected, params, occupancy)
         fingerprint = work.run(Drive.of(model, params), batch_size)
+        if not chunk.is_whole:
+            return
         rows = [chunk.finished.rows[config_id] for config_id in config_ids]
         provenance = collect(
             params["config_hash"],
@@ -95,6 +99,7 @@ class _Relaxations:
         self.chunk, self.parent, self.selected = chunk, parent, selected
         self.settings = params["settings"]
         self.split_site_A: float = params["crystal"]["split_site_A"]
+        self.names = ArrangementNames.of(parent, self.split_site_A)
         self.occupancy = occupancy
         cells = [configuration_atoms(parent, bits) for bits in occupancy]
         self.numbers = cells[0].numbers
@@ -115,7 +120,10 @@ class _Relaxations:
             self.chunk.in_batches_that_fit(
                 partial(self._relax, energy_fn),
                 # As in an undisturbed run: another batch would be another program.
-                min(batch_size, len(self.selected)),
+                min(batch_size, len(self.chunk.own())),
+                bytes_of_cells(
+                    energy_fn, self.starts.shape[1:], self.settings["precision"]
+                ),
             )
         return drive.fingerprint()
 
@@ -162,6 +170,7 @@ class _Relaxations:
             "displacement_max_A": float(relaxed.displacement_max_A[0]),
             "site_occupancy": _packed(sites, len(occupancy)),
             "n_moved": moved,
+            "end_arrangement": None if sites is None else self.names.name(sites),
             "status": status.value,
             "reason": "" if status is Status.OK else status.sentence,
         }

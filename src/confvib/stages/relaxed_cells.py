@@ -38,13 +38,18 @@ class RelaxedCells:
     cell: NDArray[np.float64]
     split_site_A: float
 
+    @property
+    def volume_A3(self) -> float:
+        """Volume of the cell [Å³]."""
+        return float(abs(np.linalg.det(self.cell)))
+
+    def sites(self, positions: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Return the site nearest to each ion of a cell, (N, 3) [Å] -> (n_ions,)."""
+        return nearest_sites(self.parent, positions.astype(np.float64), self.numbers)[0]
+
     def n_moved(self, start: NDArray[np.floating], end: NDArray[np.floating]) -> int:
         """Count the ions that changed site between two cells, each (N, 3) [Å]."""
-        before, after = (
-            nearest_sites(self.parent, np.asarray(positions, np.float64), self.numbers)[0]
-            for positions in (start, end)
-        )
-        return n_moved(self.parent, before, after, self.split_site_A)
+        return n_moved(self.parent, self.sites(start), self.sites(end), self.split_site_A)
 
 
 def read_relaxed_cells(

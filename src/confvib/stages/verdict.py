@@ -37,6 +37,13 @@ def verdict(row: Mapping[str, Any], level: Level, min_coverage: float) -> dict[s
                 "count for"
             ),
         ),
+        "shared_minimum": (
+            row["n_shared_minimum"] > 0,
+            (
+                f"{row['n_shared_minimum']} of {row['n_used']} configurations fell into "
+                "the minimum of another one, which is counted more than once"
+            ),
+        ),
     }
     found = {name: text for name, (applies, text) in objections.items() if applies}
     return {"status": next(iter(found), "ok"), "reason": "; ".join(found.values())}

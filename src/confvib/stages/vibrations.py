@@ -1,6 +1,6 @@
 """One molecular-dynamics run to the vibrational columns of the ``dynamics`` table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,10 +8,19 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from confvib.thermo.correlation import kinetic_autocorrelation
 from confvib.thermo.molecular import MdFreeEnergy, md_free_energy
 from confvib.thermo.published import published_2025_TS_vib
-from confvib.thermo.spectrum import Spectrum, vibrational_spectrum
+from confvib.thermo.spectrum import Spectrum, spectrum_from_correlation
+from confvib.thermo.two_phase import two_phase_of_elements
 from confvib.thermo.uncertainty import block_standard_error
+
+_FINEST_LINES_AT_ZERO = 2.0
+"""Line shape of s(0), in units of the finest that the run resolves.
+
+A broad line fills s(0) with the lowest vibrations, and a crystal seems to diffuse; the
+finest one leaves the noise of few independent values.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Run:
         spacing_fs: Time between samples.
         numbers: Atomic numbers, shape ``(N,)``.
         masses_amu: Masses, shape ``(N,)``.
+        volume_A3: Volume of the cell.
         temperature_measured_K: Mean kinetic temperature of the segment.
     """
 
@@ -34,6 +44,7 @@ class Run:
     spacing_fs: float
     numbers: NDArray[np.int64]
     masses_amu: NDArray[np.float64]
+    volume_A3: float
     temperature_measured_K: float
 
     def parts(self, n_parts: int) -> list["Run"]:
@@ -75,10 +86,17 @@ def analysed(
         if settings["protocol"] == "published_2025"
         else temperature_K
     )
-    spectrum = _spectrum(run, settings["spectrum"])
+    spectrum, at_zero = _spectra(
+        run,
+        settings["spectrum"],
+        (None, _FINEST_LINES_AT_ZERO * _finest_THz(len(run.potential_eV), run)),
+    )
     free_energy = _free_energy(run, spectrum, stated_K)
     potential = block_standard_error(run.potential_eV)
     by_element = spectrum.dos_by_element_per_THz
+    phases = two_phase_of_elements(
+        at_zero, run.masses_amu, run.numbers, run.volume_A3, stated_K
+    )
     return {
         "potential_mean_eV": potential.mean,
         "potential_stderr_eV": potential.standard_error,
@@ -89,6 +107,9 @@ def analysed(
         "dos_by_element_per_THz": np.concatenate(list(by_element.values())).tolist(),
         "raw_area": spectrum.raw_area,
         "zero_frequency_weight": spectrum.zero_frequency_weight,
+        "zero_frequency_weight_by_element": list(
+            spectrum.zero_frequency_weight_by_element.values()
+        ),
         "free_energy_M_eV": free_energy.classical.free_energy_eV,
         "entropy_M_eV_per_K": free_energy.classical.entropy_eV_per_K,
         "internal_energy_M_eV": free_energy.classical.internal_energy_eV,
@@ -99,21 +120,38 @@ def analysed(
         "published_TS_vib_eV_per_atom": published_2025_TS_vib(
             run.velocities, timestep_fs=run.spacing_fs, temperature_K=temperature_K
         ),
+        "diffusivity_by_element_cm2_per_s": [
+            phases[number].diffusivity_cm2_per_s for number in by_element
+        ],
+        "fluidity_by_element": [phases[number].fluidity for number in by_element],
+        "entropy_2PT_eV_per_K": sum(part.entropy_eV_per_K for part in phases.values()),
     }
 
 
-def _spectrum(run: Run, settings: Mapping[str, Any]) -> Spectrum:
+def _spectra(
+    run: Run, settings: Mapping[str, Any], at_most_THz: Sequence[float | None]
+) -> list[Spectrum]:
+    """Return the spectrum with the configured line shape, or a narrower one."""
     step = settings["bin_THz"]
-    grid = step * np.arange(1, round(settings["max_frequency_THz"] / step) + 1)
-    return vibrational_spectrum(
-        run.velocities,
-        run.masses_amu,
-        run.numbers,
-        sample_fs=run.spacing_fs,
-        temperature_K=run.temperature_measured_K,
-        frequency_grid_THz=grid,
-        resolution_THz=settings["resolution_THz"],
+    correlation = kinetic_autocorrelation(
+        run.velocities, run.masses_amu, run.numbers, sample_fs=run.spacing_fs
     )
+    configured = settings["resolution_THz"]
+    return [
+        spectrum_from_correlation(
+            correlation,
+            temperature_K=run.temperature_measured_K,
+            frequency_grid_THz=step
+            * np.arange(1, round(settings["max_frequency_THz"] / step) + 1),
+            resolution_THz=configured if most is None else min(configured, most),
+        )
+        for most in at_most_THz
+    ]
+
+
+def _finest_THz(n_samples: int, run: Run) -> float:
+    """Return the narrowest line that so many samples resolve, rounding allowed for."""
+    return float(1.001 / (np.pi * n_samples * run.spacing_fs * 1e-3))
 
 
 def _free_energy(run: Run, spectrum: Spectrum, temperature_K: float) -> MdFreeEnergy:
@@ -130,13 +168,13 @@ def _standard_error(run: Run, temperature_K: float, settings: Mapping[str, Any])
     """
     n_parts = settings["blocks"]
     parts = run.parts(n_parts)
-    duration_ps = len(parts[0].potential_eV) * run.spacing_fs * 1e-3
     # A part resolves less than the whole; the same coarser shape is used for every part.
-    finest_THz = 1.001 / (np.pi * duration_ps)
-    resolution = max(settings["resolution_THz"], finest_THz)
-    coarse = {**settings, "resolution_THz": float(resolution)}
+    finest_THz = _finest_THz(len(parts[0].potential_eV), run)
+    coarse = {**settings, "resolution_THz": max(settings["resolution_THz"], finest_THz)}
     free_energies = [
-        _free_energy(part, _spectrum(part, coarse), temperature_K).quantum.free_energy_eV
+        _free_energy(
+            part, _spectra(part, coarse, [None])[0], temperature_K
+        ).quantum.free_energy_eV
         for part in parts
     ]
     return float(np.std(free_energies, ddof=1) / np.sqrt(n_parts))

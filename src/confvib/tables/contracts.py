@@ -4,6 +4,7 @@ Arrays are flattened in C order: positions and forces (N, 3), cell (3, 3), spect
 element (elements, F). docs/data.md says who writes and who reads each table.
 """
 
+from confvib.tables.dynamics_columns import DYNAMICS_COLUMNS
 from confvib.tables.schema import (
     BITS,
     COUNT,
@@ -13,7 +14,6 @@ from confvib.tables.schema import (
     REALS,
     STATUS,
     TEXT,
-    TEXTS,
     Column,
     TableSchema,
 )
@@ -133,7 +133,7 @@ METRICS = TableSchema(
 
 RELAXED = TableSchema(
     "relaxed",
-    1,
+    2,
     (
         _CONFIG_ID,
         Column("rank", COUNT, "position in the canonical order of the set"),
@@ -148,6 +148,12 @@ RELAXED = TableSchema(
         Column("displacement_max_A", REAL, "largest move of an atom", "Å"),
         Column("site_occupancy", BITS, "sites nearest to the ions after relaxation"),
         Column("n_moved", COUNT, "ions that left their site (split sites count as one)"),
+        Column(
+            "end_arrangement",
+            TEXT,
+            "symmetry-independent name of what the ions sit on, split sites as one; null "
+            "if two ions share a position",
+        ),
         *STATUS,
     ),
 )
@@ -176,46 +182,11 @@ HARMONIC = TableSchema(
     ),
 )
 
-DYNAMICS = TableSchema(
-    "dynamics",
-    1,
-    (
-        _CONFIG_ID,
-        Column("temperature_K", REAL, "requested temperature", "K"),
-        Column("protocol", TEXT, "thermalised or published_2025"),
-        Column("temperature_measured_K", REAL, "mean kinetic temperature", "K"),
-        Column("potential_mean_eV", REAL, "mean potential energy", "eV"),
-        Column("potential_stderr_eV", REAL, "its standard error, by blocking", "eV"),
-        Column("kinetic_mean_eV", REAL, "mean kinetic energy", "eV"),
-        Column("drift_eV_per_atom_per_ps", REAL, "of the total energy", "eV/atom/ps"),
-        Column("frequency_THz", REALS, "common frequency grid (F,)", "THz"),
-        Column("dos_per_THz", REALS, "phonon density of states (F,)", "1/THz"),
-        Column("elements", TEXTS, "order of dos_by_element_per_THz"),
-        Column("dos_by_element_per_THz", REALS, "its parts (elements, F)", "1/THz"),
-        Column("raw_area", REAL, "area of the spectrum before any normalisation"),
-        Column("zero_frequency_weight", REAL, "modes below the lower frequency bound"),
-        Column("n_hops", COUNT, "ions that end on another site than they started on"),
-        Column("left_basin", FLAG, "did any ion hop"),
-        Column("free_energy_M_eV", REAL, "classical, from U_pot and S_cl", "eV"),
-        Column("entropy_M_eV_per_K", REAL, "classical vibrational entropy", "eV/K"),
-        Column("internal_energy_M_eV", REAL, "U_pot plus kinetic energy", "eV"),
-        Column("free_energy_MQ_eV", REAL, "M with the quantum correction", "eV"),
-        Column("entropy_MQ_eV_per_K", REAL, "M with the quantum correction", "eV/K"),
-        Column("internal_energy_MQ_eV", REAL, "M with the quantum correction", "eV"),
-        Column("free_energy_stderr_eV", REAL, "standard error per cell", "eV"),
-        Column(
-            "published_TS_vib_eV_per_atom",
-            REAL,
-            "the paper's TS_vib, no entropy",
-            "eV/atom",
-        ),
-        *STATUS,
-    ),
-)
+DYNAMICS = TableSchema("dynamics", 2, DYNAMICS_COLUMNS)
 
 THERMODYNAMICS = TableSchema(
     "thermodynamics",
-    2,
+    3,
     (
         Column("set", TEXT, "configuration set, or 'all' for their union"),
         Column("equivalence", TEXT, "what counts as one: symmetry or pair_distances"),
@@ -241,6 +212,12 @@ THERMODYNAMICS = TableSchema(
         Column("n_used", COUNT, "rows that entered"),
         Column("n_failed", COUNT, "selected rows that did not"),
         Column("n_left_basin", COUNT, "used rows whose ions left their sites"),
+        Column(
+            "n_shared_minimum",
+            COUNT,
+            "used rows that fell into the minimum of an earlier one: end_arrangement and "
+            "energy (to 1 meV per cell) agree; counted, not removed",
+        ),
         Column("coverage_rows", REAL, "n_used / n_selected"),
         Column("coverage_multiplicity", REAL, "Σg used / Σg of the whole set"),
         Column("ess", REAL, "effective sample size 1/Σp²"),

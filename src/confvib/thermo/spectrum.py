@@ -37,7 +37,10 @@ class Spectrum:
         kinetic_temperature_K: Temperature of the velocities themselves.
         zero_frequency_weight: States below the first grid point (diffusion, drift).
         weight_above: States above the last grid point.
-        zero_frequency_dos_per_THz: g(0) by atomic number, for diffusion coefficients.
+        zero_frequency_weight_by_element: Its parts by atomic number.
+        fine_frequency_THz: Grid of the transform from 0 to Nyquist, shape ``(K,)``.
+        fine_dos_by_element_per_THz: Densities on it by atomic number, each ``(K,)``; the
+            first value is g(0).
         resolution_THz: Standard deviation of the line shape.
     """
 
@@ -50,7 +53,9 @@ class Spectrum:
     kinetic_temperature_K: float
     zero_frequency_weight: float
     weight_above: float
-    zero_frequency_dos_per_THz: dict[int, float]
+    zero_frequency_weight_by_element: dict[int, float]
+    fine_frequency_THz: FloatArray
+    fine_dos_by_element_per_THz: dict[int, FloatArray]
     resolution_THz: float
 
     @property
@@ -152,6 +157,7 @@ def spectrum_from_correlation(
 
     assigned = np.stack([_assign(raw_frequency, row, grid) for row in states])
     by_element = assigned / trapezoid_weights(grid)
+    below = states[:, raw_frequency < grid[0]].sum(axis=1)
     twice_kinetic_eV = float(correlation.correlation_eV[:, 0].sum())
     return Spectrum(
         frequency_THz=grid,
@@ -163,11 +169,15 @@ def spectrum_from_correlation(
         n_modes=n_modes,
         temperature_K=temperature_K,
         kinetic_temperature_K=twice_kinetic_eV / (n_modes * BOLTZMANN_EV_PER_K),
-        zero_frequency_weight=float(states[:, raw_frequency < grid[0]].sum()),
+        zero_frequency_weight=float(below.sum()),
         weight_above=float(states[:, raw_frequency > grid[-1]].sum()),
-        zero_frequency_dos_per_THz={
-            int(z): float(row[0])
-            for z, row in zip(correlation.numbers, density, strict=True)
+        zero_frequency_weight_by_element={
+            int(z): float(part)
+            for z, part in zip(correlation.numbers, below, strict=True)
+        },
+        fine_frequency_THz=raw_frequency,
+        fine_dos_by_element_per_THz={
+            int(z): row for z, row in zip(correlation.numbers, density, strict=True)
         },
         resolution_THz=resolution_THz,
     )

@@ -14,6 +14,7 @@ from jax.sharding import NamedSharding
 from numpy.typing import NDArray
 
 from confvib.errors import Interrupted, TrainingError
+from confvib.forcefield.memory import device_bytes, program_memory
 from confvib.forcefield.model import TrainedModel, energy_shifts_eV
 from confvib.training.dataset import Batch, batch_indices, capacity_of, device_batch
 from confvib.training.devices import everywhere, frame_sharding
@@ -23,7 +24,7 @@ from confvib.training.epoch import (
     run_steps,
     validation_errors,
 )
-from confvib.training.memory import describe, device_bytes, require_fit, step_memory
+from confvib.training.memory import describe, require_fit
 from confvib.training.settings import TrainingSettings
 from confvib.training.split import Split
 from confvib.training.state import HistoryRow, TrainingState, initial_state
@@ -160,10 +161,10 @@ class _Loop:
 
         def memory_with(microbatch: int) -> Any:
             changed = replace(self.settings, microbatch=microbatch)
-            return step_memory(lower(changed, frame_sharding(microbatch)))
+            return program_memory(lower(changed, frame_sharding(microbatch)))
 
         compiled = lower(self.settings, self.sharding)
-        memory, device = step_memory(compiled), jax.local_devices()[0]
+        memory, device = program_memory(compiled), jax.local_devices()[0]
         self.watch.say(describe(memory, device))
         require_fit(memory, device_bytes(device), self.settings.batch_size, memory_with)
         return compiled

@@ -104,6 +104,40 @@ def test_quench_tells_the_other_well(double_well, from_saddle):
     np.testing.assert_allclose(found.displacement_max_A[[0, 2]], 0, atol=1e-5)
 
 
+def test_a_start_short_of_its_minimum_is_quenched_too(double_well, from_saddle):
+    minimum = from_saddle.positions[1]
+    slope = np.zeros_like(minimum)
+    slope[0, 1] = 0.05
+    found = quench(
+        double_well.energy_fn,
+        (minimum + slope)[None],
+        minimum[None],
+        fmax_eV_per_A=1e-6,
+        max_steps=500,
+    )
+    assert statuses(found.status) == [Status.OK]
+    np.testing.assert_allclose(found.energy_difference_eV, 0, atol=1e-9)
+    np.testing.assert_allclose(found.displacement_max_A, 0, atol=1e-5)
+
+
+def test_a_quench_that_fails_has_no_numbers(double_well, from_saddle):
+    minimum = from_saddle.positions[1]
+    far = minimum + np.random.default_rng(1).normal(scale=0.1, size=minimum.shape)
+    lost = minimum.copy()
+    lost[2, 0] = np.nan
+    found = quench(
+        double_well.energy_fn,
+        np.stack([minimum, minimum, lost, minimum]),
+        np.stack([far, lost, minimum, minimum]),
+        fmax_eV_per_A=1e-5,
+        max_steps=2,
+    )
+    failed = [Status.UNCONVERGED, Status.NAN, Status.NAN]
+    assert statuses(found.status) == [*failed, Status.OK]
+    known = np.isfinite([found.energy_difference_eV, found.displacement_max_A])
+    np.testing.assert_array_equal(known, [[False] * 3 + [True]] * 2)
+
+
 def test_quench_refuses_other_cells(double_well):
     one = jnp.asarray(double_well.positions)[None]
     with pytest.raises(DynamicsError, match=r"\(1, 6, 3\), last_frames \(1, 5, 3\)"):

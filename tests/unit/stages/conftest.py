@@ -30,7 +30,7 @@ class Campaign:
         energies = (-10.00, -10.02, -9.97, -10.05)
         self.energies_eV = dict(zip(self.selected, energies, strict=True))
         self.harmonic_status = {}
-        self.n_moved = {}
+        self.n_moved, self.arrangement, self.left_basin = {}, {}, set()
         self.represents = 1.0
 
     def key(self, rank):
@@ -73,6 +73,7 @@ class Campaign:
                 n_atoms=N_ATOMS,
                 energy_eV=energy,
                 n_moved=self.n_moved.get(rank, 0),
+                end_arrangement=self.arrangement.get(rank, f"own {rank}"),
             )
 
     def _harmonic(self):
@@ -98,7 +99,8 @@ class Campaign:
                 free_energy_MQ_eV=energy - 0.2,
                 entropy_MQ_eV_per_K=1e-3,
                 free_energy_stderr_eV=0.001 * (1 + rank),
-                n_hops=0,
+                left_basin=rank in self.left_basin,
+                entropy_2PT_eV_per_K=1e9,
             )
 
 

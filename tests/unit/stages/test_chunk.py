@@ -81,7 +81,7 @@ def test_a_device_without_memory_gets_smaller_batches(params, log):
         with pytest.raises(jax.errors.JaxRuntimeError, match="another error"):
             chunk.in_batches_that_fit(another_error, 8)
     assert sizes == [9, 4, 2]
-    assert "out of memory: on with 4 cells at once" in log.getvalue()
+    assert "out of memory: on with 4 at once" in log.getvalue()
 
 
 def another_error(_):

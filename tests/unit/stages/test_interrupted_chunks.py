@@ -1,10 +1,12 @@
 """A chunk that is killed at random moments ends as if it had been left alone."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from confvib.stages.job import job
 from confvib.stages.relax_configurations import relax_configurations
 from confvib.stages.compute_normal_modes import compute_normal_modes
 from confvib.stages.sample_dynamics import sample_dynamics
+from confvib.stages.devices import on_devices
 
 stages = {f.__name__: f for f in (
     enumerate_configurations, relax_configurations, compute_normal_modes, sample_dynamics
@@ -35,12 +38,12 @@ stages = {f.__name__: f for f in (
 finished.SAVE_INTERVAL_S = dynamics_stage.SAVE_INTERVAL_S = 0.0
 signals = {"kill": signal.SIGKILL, "end": signal.SIGTERM}
 
-def attempt(name, arguments, delay_s, how):
+def attempt(name, arguments, delay_s, how, n_devices):
     child = os.fork()
     if child == 0:
         try:
             with job(arguments["output"] + ".log", name) as progress:
-                stages[name](**arguments, progress=progress)
+                on_devices(stages[name], n_devices, progress, **arguments)
         except SystemExit as stop:
             os._exit(stop.code)
         except BaseException:
@@ -64,15 +67,20 @@ class Attempts:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", SCRIPT],
             cwd=folder,
-            env=os.environ | {"CONFVIB_JAX_CACHE": str(folder / "cache")},
+            env=os.environ
+            | {
+                "CONFVIB_JAX_CACHE": str(folder / "cache"),
+                "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
 
-    def __call__(self, name, arguments, delay_s=None, how="kill"):
-        self.process.stdin.write(json.dumps([name, arguments, delay_s, how]) + "\n")
+    def __call__(self, name, arguments, delay_s=None, how="kill", n_devices=1):
+        task = json.dumps([name, arguments, delay_s, how, n_devices])
+        self.process.stdin.write(task + "\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
@@ -255,3 +263,55 @@ def test_a_job_that_is_told_to_end_saves_and_says_so(attempt, undisturbed):
     assert "the next attempt goes on from there" in log.read_text()
     assert attempt("sample_dynamics", arguments) == 0
     assert same(arguments["output"], expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["relax_configurations", "compute_normal_modes", "sample_dynamics"]
+)
+def test_two_devices_share_a_chunk(attempt, undisturbed, name):
+    arguments, expected = undisturbed[name]
+    log = Path(arguments["output"] + ".log")
+    Path(arguments["output"]).unlink()
+    assert attempt(name, arguments, n_devices=2) == 0
+    assert same(arguments["output"], expected)
+    assert "[device 0] 2/2 configurations" in log.read_text()
+    assert "[device 1] 1/1 configurations" in log.read_text()
+    assert not list((attempt.folder / "restart").rglob("*.*"))
+
+
+@pytest.mark.slow
+def test_what_two_devices_began_one_ends(attempt, undisturbed):
+    arguments, expected = undisturbed["sample_dynamics"]
+    log = Path(arguments["output"] + ".log")
+    for delay_s in np.arange(1.5, 30.0, 0.5):  # the processes take seconds to start
+        code = attempt("sample_dynamics", arguments, delay_s, "end", n_devices=2)
+        if code == 1 and "asked to stop after step" in log.read_text():
+            break
+    assert "asked to stop on 2 devices" in log.read_text()
+    assert list((attempt.folder / "restart").rglob("*.part*"))
+    assert attempt("sample_dynamics", arguments) == 0
+    assert same(arguments["output"], expected)
+    assert not list((attempt.folder / "restart").rglob("*.*"))
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_killed_job_end(attempt, undisturbed):
+    arguments, expected = undisturbed["sample_dynamics"]
+    assert attempt("sample_dynamics", arguments, 3.0, n_devices=2) == -signal.SIGKILL
+    deadline = time.monotonic() + 30.0
+    while workers():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert attempt("sample_dynamics", arguments, n_devices=2) == 0
+    assert same(arguments["output"], expected)
+
+
+def workers():
+    """Processes of this machine that do a device's share for a job in this folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"confvib.stages.device_worker" in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+    return found

@@ -151,6 +151,43 @@ def test_ions_off_their_sites_are_said(campaign):
     assert rows["published", "conf"]["n_left_basin"] == 0
 
 
+def test_runs_that_left_their_basin_are_said(campaign):
+    campaign.left_basin = {0, 1}
+    rows, _ = reduced(campaign)
+    row = rows["canonical", "conf+md"]
+    assert (row["n_left_basin"], row["status"]) == (2, "left_basin")
+    assert rows["canonical", "conf"]["n_left_basin"] == 0
+
+
+def test_starts_that_fell_into_one_minimum_are_counted_and_stay(campaign):
+    campaign.energies_eV |= {2: -10.0204}  # 0.4 meV below rank 1
+    before, _ = reduced(campaign)
+    campaign.arrangement = {1: "shared", 2: "shared"}
+    rows, _ = reduced(campaign)
+    for level in ("conf", "conf+harmonic", "conf+md"):
+        row = rows["canonical", level]
+        assert row["n_shared_minimum"] == 1
+        assert (row["n_used"], row["status"]) == (4, "shared_minimum")
+        assert row["reason"] == (
+            "1 of 4 configurations fell into the minimum of another one, which is "
+            "counted more than once"
+        )
+        assert row["G_eV_per_atom"] == before["canonical", level]["G_eV_per_atom"]
+        # Of the two only rank 1 represents its pair class.
+        assert rows["published", level]["n_shared_minimum"] == 0
+    campaign.energies_eV |= {2: -10.03}
+    rows, _ = reduced(campaign)
+    assert rows["canonical", "conf"]["n_shared_minimum"] == 0
+
+
+def test_no_reduction_knows_the_entropy_of_2pt(campaign):
+    inputs, expected = campaign.write()
+    population = read_population(inputs, expected, "symmetry")
+    row = next(iter(population.dynamics[T].values()))
+    assert "entropy_MQ_eV_per_K" in row
+    assert not {"entropy_2PT_eV_per_K", "fluidity_by_element"} & row.keys()
+
+
 def test_pair_classes_carry_their_whole_multiplicity(campaign):
     campaign.energies_eV = {0: -10.0, 1: -10.0, 3: -10.0, 4: -10.0, 5: -10.0}
     inputs, expected = campaign.write()

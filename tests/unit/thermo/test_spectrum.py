@@ -172,9 +172,11 @@ def test_diffusion_shows_as_weight_at_zero_frequency(make_oscillators):
     )
     bound = spectrum_of(crystal)
     assert found.zero_frequency_weight > 20 * bound.zero_frequency_weight
-    assert (
-        found.zero_frequency_dos_per_THz[3] > 100 * found.zero_frequency_dos_per_THz[57]
-    )
+    lithium, lanthanum = (found.fine_dos_by_element_per_THz[z] for z in (3, 57))
+    assert lithium[0] > 100 * lanthanum[0]
+    parts = found.zero_frequency_weight_by_element
+    assert sum(parts.values()) == pytest.approx(found.zero_frequency_weight, rel=1e-12)
+    assert parts[3] > 100 * parts[57]
 
 
 def test_float32_velocities_are_enough(oscillators):

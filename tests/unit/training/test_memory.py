@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 
 from confvib.errors import TrainingError
+from confvib.forcefield.memory import ProgramMemory
 from confvib.forcefield.network import So3kratesSettings
 from confvib.training import loop
 from confvib.training.loop import train
-from confvib.training.memory import StepMemory, require_fit
+from confvib.training.memory import require_fit
 from confvib.training.settings import TrainingSettings
 from confvib.training.split import split_at, split_rows
 from confvib.training.watch import Watch
@@ -18,7 +19,7 @@ SETTINGS = TrainingSettings(network=NETWORK, batch_size=2, max_epochs=1)
 
 
 def memory_of(microbatch):
-    return StepMemory(data_bytes=10**9, work_bytes=microbatch * 10**9)
+    return ProgramMemory(data_bytes=10**9, work_bytes=microbatch * 10**9)
 
 
 def test_a_step_that_fits_is_allowed_and_one_that_does_not_is_told_what_would():
@@ -36,10 +37,13 @@ def test_a_step_that_fits_is_allowed_and_one_that_does_not_is_told_what_would():
 def test_a_training_says_what_it_needs_and_microbatches_need_less(frames, monkeypatch):
     rows = split_rows(len(frames), n_train=6, n_valid=2, n_test=1, seed=0)
     split = split_at(frames, rows)
-    said, found, needed = [], [], loop.step_memory
-    monkeypatch.setattr(
-        loop, "step_memory", lambda compiled: found.append(needed(compiled)) or found[-1]
-    )
+    said, found, needed = [], [], loop.program_memory
+
+    def noted(compiled):
+        found.append(needed(compiled))
+        return found[-1]
+
+    monkeypatch.setattr(loop, "program_memory", noted)
     whole = train(SETTINGS, split, seed=0, role="md", watch=Watch(say=said.append))
     assert "a step needs" in said[0]
     assert "on cpu" in said[0]
