@@ -12,7 +12,7 @@ DEMO := results/demo
 # The environment is what uv.lock says. Where uv is not installed, pip puts it into the
 # environment first. The demo needs no development tools, so they are a second step.
 UV = PATH="$(CURDIR)/$(BIN):$$PATH" UV_PYTHON_DOWNLOADS=never \
-  uv sync --frozen --inexact --quiet --compile-bytecode --python $(BIN)/python
+  uv sync --frozen --inexact --extra crosscheck --quiet --compile-bytecode --python $(BIN)/python
 
 .venv/.ready: pyproject.toml uv.lock
 	@echo "Setting up .venv from uv.lock (the first time takes a few minutes)"

@@ -26,6 +26,8 @@ include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/thermodynamics.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/crosscheck.smk"
+include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -34,6 +36,8 @@ localrules:
     learning_curve,
     degrees_sweep,
     selection_gain,
+    crosscheck,
+    surrogate,
 
 
 rule all:
@@ -67,3 +71,19 @@ rule selection_gain:
         rules.plot_selection_gain.output,
     message:
         "Comparison of selections of campaign {CFG.campaign} is complete"
+
+
+rule crosscheck:
+    input:
+        rules.plot_crosscheck.output,
+        rules.render_crosscheck.output,
+    message:
+        "Cross-check of campaign {CFG.campaign} is complete"
+
+
+rule surrogate:
+    input:
+        rules.plot_surrogate.output,
+        rules.predict_configurations.output,
+    message:
+        "Surrogate of campaign {CFG.campaign} is complete"

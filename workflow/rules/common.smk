@@ -8,7 +8,13 @@ from confvib.campaign.config import load_campaign
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities, plain
 from confvib.campaign.library_path import expose_library
-from confvib.campaign.names import label_chunks, set_chunks
+from confvib.campaign.names import chunk_names, label_chunks, set_chunks
+from confvib.campaign.surrogate_identity import (
+    surrogate_inputs,
+    surrogate_kinds,
+    surrogate_predictions,
+    surrogate_validation,
+)
 from confvib.campaign.variants import POTENTIALS, SWEEPS, sweep_points
 from confvib.errors import ConfigError
 
@@ -66,9 +72,16 @@ def imported_table(set_name):
     return str(ROOT / table) if table else ""
 
 
+def section_of(target):
+    """The section of a target beside the campaign."""
+    if getattr(CFG, target) is None:
+        raise WorkflowError(f"the configuration has no section {target!r}")
+    return getattr(CFG, target)
+
+
 def model_of(stage):
     """The checkpoint that drives a stage; nothing if the reference itself does."""
-    potential = getattr(CFG, stage).potential
+    potential = section_of(stage).potential
     return (
         []
         if potential == "reference"
@@ -119,9 +132,53 @@ def training_hashes(wildcards):
 
 def points_of(sweep):
     """The trainings of a sweep, in the order of its section."""
-    if getattr(CFG, sweep) is None:
-        raise WorkflowError(f"the configuration has no section {sweep!r}")
+    section_of(sweep)
     return sweep_points(CFG, sweep)
+
+
+def crosscheck_names():
+    """Name of each configuration of the cross-check."""
+    return chunk_names(section_of("crosscheck").configurations)
+
+
+def crosscheck_relaxed(wildcards):
+    """The relaxed chunks that hold the configurations of the cross-check."""
+    name = section_of("crosscheck").set
+    return [
+        f"{RESULTS}/relaxed/{name}/{chunk}.parquet" for chunk in ID.crosscheck_chunks()
+    ]
+
+
+def crosscheck_hashes(wildcards):
+    """The hashes that the inputs of the cross-check must carry."""
+    section = section_of("crosscheck")
+    return {
+        "relaxed": [ID.relaxed(section.set, chunk) for chunk in ID.crosscheck_chunks()],
+        "model": ID.potential(section.potential),
+    }
+
+
+def surrogate_files(kind):
+    """Input function: the files of one kind that the surrogate's levels need."""
+
+    def files(wildcards):
+        section = section_of("surrogate")
+        if kind not in surrogate_kinds(section):
+            return []
+        if kind == "configurations":
+            return [f"{RESULTS}/configurations/{section.set}.parquet"]
+        folders = (
+            [f"{temperature_name(t)}K/" for t in CFG.dynamics.temperatures_K]
+            if kind == "dynamics"
+            else [""]
+        )
+        return [
+            f"{RESULTS}/{kind}/{section.set}/{folder}{chunk}.parquet"
+            for folder in folders
+            for chunk in set_chunks(CFG, section.set)
+        ]
+
+    return files
 
 
 def minutes(base):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from confvib.campaign.composition import check_counts
+from confvib.campaign.crosscheck_settings import CrosscheckSettings
 from confvib.campaign.crystal_settings import CrystalSettings, SetSettings
 from confvib.campaign.label_settings import LabelSettings
 from confvib.campaign.mistakes import describe
@@ -23,6 +24,7 @@ from confvib.campaign.stage_settings import (
     RelaxationSettings,
     ThermodynamicsSettings,
 )
+from confvib.campaign.surrogate_settings import SurrogateSettings
 from confvib.campaign.sweep_settings import DegreesSweepSettings, SizeSweepSettings
 from confvib.campaign.variants import variants
 from confvib.errors import CampaignError, ConfigError
@@ -44,6 +46,8 @@ class Campaign(Section):
     learning_curve: SizeSweepSettings | None = None
     degrees_sweep: DegreesSweepSettings | None = None
     selection_gain: SizeSweepSettings | None = None
+    crosscheck: CrosscheckSettings | None = None
+    surrogate: SurrogateSettings | None = None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
@@ -61,6 +65,33 @@ class Campaign(Section):
         return self
 
     @model_validator(mode="after")
+    def _crosscheck_agrees(self) -> Self:
+        section = self.crosscheck
+        if section is None:
+            return self
+        if section.set not in self.sets:
+            message = f"crosscheck.set = {section.set!r}: expected one of {[*self.sets]}"
+            raise ValueError(message)
+        for name in ("equilibration_fs", "sampling_fs"):
+            steps = getattr(section, name) / self.dynamics.timestep_fs
+            if abs(steps - round(steps)) > 1e-6:
+                message = (
+                    f"crosscheck.{name} = {getattr(section, name):g} is no multiple of "
+                    f"dynamics.timestep_fs = {self.dynamics.timestep_fs:g}"
+                )
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _surrogate_names_a_set(self) -> Self:
+        if self.surrogate is not None and self.surrogate.set not in self.sets:
+            message = (
+                f"surrogate.set = {self.surrogate.set!r}: expected one of {[*self.sets]}"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _draws_are_of_orbits(self) -> Self:
         drawn = [name for name, settings in self.sets.items() if settings.draw]
         if drawn and self.crystal.equivalence != "symmetry":
@@ -74,10 +105,11 @@ class Campaign(Section):
 
     @model_validator(mode="after")
     def _reference_potential_is_built_in(self) -> Self:
-        for stage in ("relaxation", "harmonic", "dynamics"):
-            if getattr(self, stage).potential == "reference" and (
-                self.labels.engine != "ionic"
-            ):
+        for stage in ("relaxation", "harmonic", "dynamics", "crosscheck"):
+            section = getattr(self, stage)
+            if section is None or section.potential != "reference":
+                continue
+            if self.labels.engine != "ionic":
                 message = (
                     f"{stage}.potential = 'reference': expected labels.engine 'ionic', "
                     f"found {self.labels.engine!r}; only the built-in potential is fast "

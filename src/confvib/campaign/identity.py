@@ -227,6 +227,41 @@ class Identities:
         points = sweep_points(self._campaign, sweep)
         return digest([(point.name, self.evaluation(point.name)) for point in points])
 
+    def crosscheck_chunks(self) -> list[str]:
+        """Return the chunks that hold the configurations of the cross-check.
+
+        Twice as many rows as it takes, since not every cell relaxes; of a complete set,
+        whose size is not known here, the first chunk.
+        """
+        section = self._campaign.crosscheck
+        assert section is not None
+        chunks = list(set_chunks(self._campaign, section.set))
+        sample = self._campaign.sets[section.set].sample
+        if sample == "all":
+            return chunks[:1]
+        stops = [sample * (k + 1) // len(chunks) for k in range(len(chunks))]
+        short = sum(stop < 2 * section.configurations for stop in stops)
+        return chunks[: short + 1]
+
+    def crosscheck(self) -> str:
+        """Return the hash of the cross-check of each configuration."""
+        campaign, section = self._campaign, self._campaign.crosscheck
+        assert section is not None
+        return digest(
+            [self.relaxed(section.set, chunk) for chunk in self.crosscheck_chunks()],
+            plain(section, "configurations"),
+            plain(campaign.harmonic, "temperatures_K", "potential"),
+            [plain(campaign.dynamics.spectrum), campaign.dynamics.timestep_fs],
+            campaign.seed,
+            self.potential(section.potential),
+        )
+
+    def crosscheck_tables(self) -> str:
+        """Return the hash of the tables over all configurations of the cross-check."""
+        section = self._campaign.crosscheck
+        assert section is not None
+        return digest(self.crosscheck(), section.configurations)
+
     def _relaxed(self, set_name: str, chunk: str) -> str:
         section, slice_ = self._campaign.relaxation, self.slice_of(set_name, chunk)
         seed = None if slice_["of"] == "all" else self._campaign.seed

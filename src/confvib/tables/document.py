@@ -2,7 +2,12 @@
 
 import sys
 
-from confvib.tables import contracts, training_contracts
+from confvib.tables import (
+    contracts,
+    crosscheck_contracts,
+    surrogate_contracts,
+    training_contracts,
+)
 from confvib.tables.schema import TableSchema
 
 _WHERE = {
@@ -34,6 +39,41 @@ _WHERE = {
     ),
     "selection": ("selections/{selection}", "chosen training frame", "select_frames"),
     "sweep": ("sweeps/{sweep}", "training and split", "tabulate_sweep"),
+    "crosscheck_free_energies": (
+        "crosscheck/free_energies",
+        "configuration, temperature and method",
+        "tabulate_crosscheck",
+    ),
+    "crosscheck_codes": (
+        "crosscheck/codes",
+        "configuration",
+        "tabulate_crosscheck",
+    ),
+    "crosscheck_noise_gate": (
+        "crosscheck/noise_gate",
+        "temperature and method",
+        "tabulate_crosscheck",
+    ),
+    "crosscheck_agreement": (
+        "crosscheck/agreement",
+        "temperature and pair of methods",
+        "tabulate_crosscheck",
+    ),
+    "surrogate_predictions": (
+        "surrogate/predictions",
+        "configuration, quantity and temperature",
+        "predict_configurations",
+    ),
+    "surrogate_ensembles": (
+        "surrogate/ensembles",
+        "quantity, temperature and estimator",
+        "predict_configurations",
+    ),
+    "surrogate_validation": (
+        "surrogate/validation",
+        "quantity, temperature, selection, fraction and repeat",
+        "validate_surrogate",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -62,7 +102,12 @@ def markdown() -> str:
     """Return the page: one section per table."""
     tables = [
         value
-        for module in (contracts, training_contracts)
+        for module in (
+            contracts,
+            training_contracts,
+            crosscheck_contracts,
+            surrogate_contracts,
+        )
         for value in vars(module).values()
         if isinstance(value, TableSchema)
     ]

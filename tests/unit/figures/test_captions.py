@@ -39,6 +39,8 @@ def render(name, wildcards=(), engine="vasp"):
         ("learning_curve.rst", {}, ["meV/cell", "meV/Å", "training frames"]),
         ("degrees_sweep.rst", {}, ["meV", "meV/Å", "Table 1"]),
         ("selection_gain.rst", {}, ["meV/Å", "farthest points"]),
+        ("crosscheck.rst", {}, ["meV/atom", "k_B T / 2 per cell", "Frenkel–Ladd"]),
+        ("surrogate.rst", {}, ["k_B T per cell", "overlap", "Horvitz–Thompson"]),
     ],
 )
 def test_captions_state_quantity_and_unit(name, wildcards, phrases):
@@ -86,4 +88,6 @@ def test_every_caption_is_tested():
         "learning_curve.rst",
         "degrees_sweep.rst",
         "selection_gain.rst",
+        "crosscheck.rst",
+        "surrogate.rst",
     }
