@@ -14,18 +14,26 @@ its PYTHONPATH, where mlff is used from its sources.
 
 import argparse
 import os
-import platform
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import numpy as np
-from ase.io import read
-from ase.neighborlist import neighbor_list
+from side_by_side import (
+    CUTOFF_A,
+    RESULTS,
+    Timed,
+    Worker,
+    add_mlff_arguments,
+    batch_arrays,
+    machine,
+    network_arrays,
+    rattled,
+    seconds_of,
+    take_turns,
+)
+
 from confvib.forcefield.memory import program_memory
 from confvib.forcefield.network import So3kratesSettings
 from confvib.training.dataset import Frames, capacity_of, device_batch
@@ -33,11 +41,6 @@ from confvib.training.epoch import run_steps
 from confvib.training.settings import TrainingSettings
 from confvib.training.state import initial_state
 
-ROOT = Path(__file__).resolve().parents[1]
-STRUCTURE = ROOT / "resources/structures/t-LLZO.cif"
-WORKER = ROOT / "benchmarks/mlff/training_step.py"
-RESULTS = ROOT / "benchmarks/results/training.txt"
-CUTOFF_A = 5.0
 HEAD = (
     f"T {'code':28} {'wall/s':>8} {'CPU/s':>8} {'CPU/frame':>9} "
     f"{'x wall':>8} {'x CPU':>8}  memory"
@@ -45,35 +48,31 @@ HEAD = (
 
 
 @dataclass
-class Timed:
-    """A code whose step can be run again and again; a step returns wall and CPU time."""
+class Step(Timed):
+    """A code that takes one optimiser step, and what its program needs."""
 
-    name: str
-    step: Callable
     note: str = ""
-    seconds: list = field(default_factory=list)
-
-    def least(self):
-        """Return the smallest wall and CPU time of all steps so far."""
-        return np.min(self.seconds, axis=0)
 
 
 def rattled_frames(n_frames):
-    atoms = read(STRUCTURE)
-    rng = np.random.default_rng(0)
-    shape = (n_frames, len(atoms), 3)
+    numbers, cell, positions = rattled(n_frames)
+    rng = np.random.default_rng(1)
     return Frames(
-        numbers=np.tile(atoms.numbers, (n_frames, 1)),
-        cells=np.tile(atoms.cell.array, (n_frames, 1, 1)),
-        positions=atoms.positions + rng.normal(scale=0.05, size=shape),
+        numbers=np.tile(numbers, (n_frames, 1)),
+        cells=np.tile(cell, (n_frames, 1, 1)),
+        positions=positions,
         energies_eV=rng.normal(size=n_frames),
-        forces_eV_per_A=rng.normal(scale=0.1, size=shape),
+        forces_eV_per_A=rng.normal(scale=0.1, size=positions.shape),
     )
+
+
+def network_of(layers):
+    return So3kratesSettings(layers=layers, cutoff_A=CUTOFF_A)
 
 
 def ours(frames, layers, microbatch):
     settings = TrainingSettings(
-        network=So3kratesSettings(layers=layers, cutoff_A=CUTOFF_A),
+        network=network_of(layers),
         batch_size=len(frames),
         microbatch=microbatch,
     )
@@ -88,72 +87,24 @@ def ours(frames, layers, microbatch):
     compiled = run_steps.lower(settings, None, carry, batch, index, start, stop).compile()
 
     def step():
-        wall, cpu = time.perf_counter(), time.process_time()
-        jax.block_until_ready(compiled(carry, batch, index, start, stop))
-        return time.perf_counter() - wall, time.process_time() - cpu
+        return seconds_of(lambda: compiled(carry, batch, index, start, stop))
 
     step()
     at_once = "" if microbatch is None else f", {microbatch} frame at a time"
-    return Timed(f"confvib{at_once}", step, str(program_memory(compiled)))
+    return Step(f"confvib{at_once}", step, note=str(program_memory(compiled)))
 
 
-def mlff(frames, layers, python, path, folder):
+def mlff(frames, layers, arguments, folder):
     file = Path(folder) / f"batch_{layers}.npz"
-    write_batch(frames, layers, file)
-    worker = subprocess.Popen(  # noqa: S603 - the script beside this one
-        [python, "-W", "ignore", WORKER, file],
-        env=os.environ | {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    worker.stdout.readline()
-
-    def step():
-        worker.stdin.write("\n")
-        worker.stdin.flush()
-        return tuple(map(float, worker.stdout.readline().split()))
-
-    return Timed("mlff", step), worker
-
-
-def write_batch(frames, layers, file):
-    edges = []
-    for positions in frames.positions:
-        atoms = read(STRUCTURE)
-        atoms.positions = positions
-        edges.append(neighbor_list("ijS", atoms, CUTOFF_A))
-    most = max(len(each[0]) for each in edges)
-
-    def padded(number, value, dtype):
-        arrays = [each[number] for each in edges]
-        widths = [
-            [(0, most - len(array))] + [(0, 0)] * (array.ndim - 1) for array in arrays
-        ]
-        return np.stack(
-            [
-                np.pad(array, width, constant_values=value)
-                for array, width in zip(arrays, widths, strict=True)
-            ]
-        ).astype(dtype)
-
     np.savez(
         file,
-        R=frames.positions.astype(np.float32),
-        z=frames.numbers.astype(np.int32),
-        unit_cell=frames.cells.astype(np.float32),
-        idx_i=padded(0, -1, np.int32),
-        idx_j=padded(1, -1, np.int32),
-        cell_offset=padded(2, 0, np.float32),
-        node_mask=np.ones(frames.numbers.shape, bool),
+        **batch_arrays(frames.numbers[0], frames.cells[0], frames.positions),
+        **network_arrays(network_of(layers)),
         E=frames.energies_eV.astype(np.float32)[:, None],
         F=frames.forces_eV_per_A.astype(np.float32),
-        network_F=132,
-        network_T=layers,
-        network_h=4,
-        network_r_cut=CUTOFF_A,
-        network_degrees=[1, 2, 3],
     )
+    worker = Worker(arguments, "training_step.py", file)
+    return Step("mlff", worker.ask), worker
 
 
 def lines_of(codes, layers, n_frames):
@@ -175,34 +126,25 @@ def time_layers(layers, arguments):
     with tempfile.TemporaryDirectory() as folder:
         worker = None
         if arguments.mlff:
-            code, worker = mlff(
-                frames, layers, arguments.mlff, arguments.mlff_path, folder
-            )
+            code, worker = mlff(frames, layers, arguments, folder)
             codes.append(code)
-        for _ in range(arguments.repeats):
-            for code in codes:
-                code.seconds.append(code.step())
+        take_turns(codes, arguments.repeats)
         if worker:
-            worker.stdin.close()
-            worker.wait()
+            worker.close()
     return list(lines_of(codes, layers, arguments.batch))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mlff", help="Python of an environment with mlff")
-    parser.add_argument("--mlff-path", default="", help="its PYTHONPATH")
+    add_mlff_arguments(parser)
+    parser.add_argument("--save", help="name of the result, for example training")
     parser.add_argument("--batch", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--layers", type=int, nargs="+", default=[2, 3])
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_matmul_precision", "highest")
-    device = jax.local_devices()[0]
-    about = (
-        f"{platform.machine()}, {os.cpu_count()} cores, JAX {jax.__version__} on "
-        f"{device.device_kind}; batch of {arguments.batch}"
-    )
+    about = f"{machine()}; batch of {arguments.batch}"
     lines = [about, HEAD]
     print("\n".join(lines), flush=True)
     for layers in arguments.layers:
@@ -210,9 +152,9 @@ def main():
         print("\n".join(lines[-3:]), flush=True)
     lines.append(f"load at the end {os.getloadavg()[0]:.1f}")
     print(lines[-1])
-    if arguments.mlff:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text("\n".join(lines) + "\n")
+    if arguments.save:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{arguments.save}.txt").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
