@@ -37,8 +37,9 @@ _CELLS_ON_A_PROCESSOR = 2
 """A processor treats cells one after the other: more of them say nothing new."""
 
 _NOTE = (
-    "Predicted for one device like the one measured, without compilation, labels and "
-    "training. Recorded: mean wall time of finished jobs, last attempt of each."
+    "Predicted for one device like the one measured, without start-up and compilation of "
+    "each job, mode followings, quenches, labels and training. Recorded: finished jobs, "
+    "start-up and compilation included, last attempt of each."
 )
 
 
@@ -133,7 +134,6 @@ def _calibrated(loaded: LoadedCampaign) -> "Calibration":
             dynamics.potential,
             dynamics.precision,
             min(dynamics.batch_size, most),
-            dynamics.timestep_fs,
         ),
     )
 
@@ -170,7 +170,7 @@ def _print(
         ("per cell", ""),
         ("per job", ""),
         ("all jobs", _time(total_s)),
-        ("recorded per job", ""),
+        ("recorded per cell", ""),
     ):
         table.add_column(title, footer, justify="left" if title == "set" else "right")
     for stage in stages:
@@ -181,9 +181,9 @@ def _print(
 
 def _row(stage: StageCost) -> list[str]:
     recorded = "–"
-    if stage.recorded_s:
-        mean_s = float(np.mean(stage.recorded_s))
-        recorded = f"{_time(mean_s)} ({len(stage.recorded_s)} jobs)"
+    if stage.recorded_cells:
+        per_cell_s = sum(stage.recorded_s) / stage.recorded_cells
+        recorded = f"{_time(per_cell_s)} ({len(stage.recorded_s)} jobs)"
     return [
         stage.set_name,
         stage.stage,

@@ -43,6 +43,7 @@ class StageCost:
         n_cells: Configurations of all jobs.
         seconds_per_cell: Predicted device time [s].
         recorded_s: Wall times of the jobs that are finished [s].
+        recorded_cells: Configurations of these jobs.
     """
 
     set_name: str
@@ -51,6 +52,7 @@ class StageCost:
     n_cells: int
     seconds_per_cell: float
     recorded_s: tuple[float, ...] = ()
+    recorded_cells: int = 0
 
     @property
     def total_s(self) -> float:
@@ -95,17 +97,21 @@ def predicted(
             folder = results / kind / name
             if temperature:
                 folder /= f"{temperature[0]}K"
+            recorded = list(_recorded(folder))
             yield StageCost(
                 set_name=name,
                 stage=stage,
                 n_jobs=settings.chunks,
                 n_cells=n_cells[name],
                 seconds_per_cell=each,
-                recorded_s=tuple(_wall_times_s(folder)),
+                recorded_s=tuple(wall_time_s for wall_time_s, _ in recorded),
+                recorded_cells=sum(n_cells for _, n_cells in recorded),
             )
 
 
-def _wall_times_s(folder: Path) -> Iterator[float]:
+def _recorded(folder: Path) -> Iterator[tuple[float, int]]:
+    """Read wall time [s] and number of configurations of each finished job."""
     for path in sorted(folder.glob("*.parquet")):
-        metadata = pq.read_schema(path).metadata or {}
-        yield float(metadata.get(b"confvib.wall_time_s", b"nan"))
+        file = pq.read_metadata(path)
+        metadata = file.metadata or {}
+        yield float(metadata.get(b"confvib.wall_time_s", b"nan")), file.num_rows

@@ -5,11 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from confvib.cli import cost as command
 from confvib.cli.cost import _time
 from confvib.cli.loading import load
+from confvib.dynamics.state import Status
+from confvib.errors import DynamicsError
 from confvib.stages import calibration as measured
 from confvib.stages.calibration import Calibration
 from confvib.stages.cost import Assumed, StageCost, predicted
@@ -54,10 +57,16 @@ def test_finished_jobs_are_recorded(stages, tmp_path):
     folder.mkdir(parents=True)
     for chunk, wall_time_s in enumerate((10.0, 30.0)):
         provenance = Provenance("hash", wall_time_s=wall_time_s)
-        write_table(folder / f"{chunk:04d}.parquet", RELAXED, [], provenance)
-    found = {(each.set_name, each.stage): each.recorded_s for each in stages()}
-    assert found.pop(("12_44", "relaxed")) == (10.0, 30.0)
-    assert set(found.values()) == {()}
+        blank = dict.fromkeys(column.name for column in RELAXED.columns)
+        rows = [{**blank, "config_id": f"{chunk}-{n}", "status": "ok"} for n in range(5)]
+        write_table(folder / f"{chunk:04d}.parquet", RELAXED, rows, provenance)
+    found = {(each.set_name, each.stage): each for each in stages()}
+    relaxed = found.pop(("12_44", "relaxed"))
+    assert (relaxed.recorded_s, relaxed.recorded_cells) == ((10.0, 30.0), 10)
+    assert command._row(relaxed)[-1] == "4 s (2 jobs)"
+    assert {(each.recorded_s, each.recorded_cells) for each in found.values()} == {
+        ((), 0)
+    }
 
 
 def test_a_step_costs_what_it_adds_to_a_run(monkeypatch):
@@ -125,12 +134,19 @@ def test_times_are_readable():
     assert StageCost("a", "b", 2, 3, 4.0).total_s == 12.0
 
 
+def test_cells_that_fail_are_not_timed():
+    ok, failed = (np.int8(status.code) for status in (Status.OK, Status.OVERFLOW))
+    measured._require(Status.OK, np.array([ok, ok]))
+    with pytest.raises(DynamicsError, match="ended as 'overflow', expected 'ok'"):
+        measured._require(Status.OK, np.array([ok, failed]))
+
+
 @pytest.mark.slow
 def test_the_toy_is_measured(confvib):
     code, out, _ = confvib("cost", "--configfile", "tests/toy/toy.yaml", "--json")
     report = json.loads(out)
     assert code == 0
     for name in ("relaxation_step_s", "tight_step_s", "hessian_s", "md_step_s"):
-        assert 0 <= report[name] < 10
+        assert 0 < report[name] < 10
     assert report["hessian_s"] > report["md_step_s"]
     assert [each["n_cells"] for each in report["stages"]] == [2, 2, 2]
