@@ -85,12 +85,13 @@ class FinishedRows:
 
     def remove(self) -> None:
         """Forget everything about the chunk, once its table is on disk."""
-        for path in self._siblings(".*"):
+        # A kill in the middle of a write leaves a hidden file beside the last whole one.
+        for path in (*self._siblings(".*"), *self._siblings(".*", ".")):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
 
-    def _siblings(self, ending: str) -> list[Path]:
-        stem = glob.escape(self._whole.stem)
+    def _siblings(self, ending: str, beginning: str = "") -> list[Path]:
+        stem = beginning + glob.escape(self._whole.stem)
         return sorted(self._whole.parent.glob(stem + ending))

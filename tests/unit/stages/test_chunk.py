@@ -143,3 +143,15 @@ def test_nothing_is_written_when_nothing_was_added(tmp_path):
     with FinishedRows(tmp_path / "a/b.parquet", HARMONIC, "key") as rows:
         rows.save()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_chunk_that_is_done(tmp_path):
+    """Not even what a kill in the middle of a write leaves; other chunks keep theirs."""
+    mine = ["0000.parquet", "0000.part1.parquet", ".0000.parquet.k3x", "0000.run/state"]
+    others = ["0001.parquet", ".0001.parquet.k3x", "0001.run/state"]
+    for name in (*mine, *others):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    FinishedRows(tmp_path / "0000.parquet", HARMONIC, "key").remove()
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {*others, "0001.run"}
