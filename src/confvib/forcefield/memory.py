@@ -50,9 +50,17 @@ def device_bytes(device: Any) -> int:
     Args:
         device: A device of JAX.
     """
-    statistics = device.memory_stats() or {}
     of_computer = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(statistics.get("bytes_limit", of_computer))
+    return own_bytes(device) or of_computer
+
+
+def own_bytes(device: Any) -> int | None:
+    """Return the memory that a device has of its own; None for a processor.
+
+    Args:
+        device: A device of JAX.
+    """
+    return (device.memory_stats() or {}).get("bytes_limit")
 
 
 def readable_size(n_bytes: int) -> str:

@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from confvib.dynamics.evaluation import BatchMode, evaluate, over_batch
 from confvib.dynamics.hessian import hessian_columns
 from confvib.dynamics.state import EnergyFn
-from confvib.forcefield.memory import program_memory, readable_size
+from confvib.forcefield.memory import own_bytes, program_memory, readable_size
 
 _SHARE = 0.8
 """Of a device's memory that one evaluation may take; the rest is for what the run keeps:
@@ -25,9 +25,7 @@ def memory_limit() -> int | None:
 
     A processor takes cells one after the other, so that a batch needs no more than one.
     """
-    device = jnp.zeros(()).devices().pop()
-    statistics = device.memory_stats() or {}
-    return statistics.get("bytes_limit")
+    return own_bytes(jnp.zeros(()).devices().pop())
 
 
 def bytes_of_cells(

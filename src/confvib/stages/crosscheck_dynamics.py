@@ -1,6 +1,6 @@
 """Method M of the cross-check: thermalised runs, one per seed, and their spectra."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,14 @@ from confvib.dynamics.molecular import (
 )
 from confvib.dynamics.state import Status
 from confvib.stages.crosscheck_subject import Subject
+from confvib.stages.vibrations import (
+    Run,
+    free_energies_of_parts,
+    free_energy_of,
+    spectrum_of,
+)
 from confvib.thermo.independent_spectrum import compare_spectra, independent_spectrum
-from confvib.thermo.molecular import MdFreeEnergy, md_free_energy
-from confvib.thermo.spectrum import Spectrum, vibrational_spectrum
+from confvib.thermo.spectrum import Spectrum
 from confvib.thermo.uncertainty import repeat_standard_error
 
 
@@ -59,13 +64,20 @@ def sampled(subject: Subject, temperature_K: float, method: str) -> dict[str, An
     }
     if row["status"] not in {Status.OK, Status.LEFT_BASIN}:
         return row
-    found = [_Part(subject, runs, seed, slice(None)) for seed in range(n_seeds)]
-    row |= _by_another_library(found[0])
+    cells, spectral = subject.cells, subject.params["spectrum"]
+    found = [
+        Run.of(runs, seed, cells.numbers, cells.volume_A3) for seed in range(n_seeds)
+    ]
+    spectra = [spectrum_of(run, spectral) for run in found]
+    row |= _by_another_library(found[0], spectra[0])
     if row["status"] != Status.OK:
         return row
-    free = [part.free_energy(temperature_K) for part in found]
+    free = [
+        free_energy_of(run, spectrum, temperature_K)
+        for run, spectrum in zip(found, spectra, strict=True)
+    ]
     classical = [each.classical.free_energy_eV for each in free]
-    by_blocks = [part.stderr_eV(temperature_K) for part in found]
+    by_blocks = [_stderr_eV(run, temperature_K, spectral) for run in found]
     by_seeds = repeat_standard_error(classical, fewest=2)
     blocking = float(np.linalg.norm(by_blocks) / n_seeds)
     return row | {
@@ -87,75 +99,17 @@ def at_rest(runs: MolecularDynamics, masses_amu: np.ndarray) -> np.ndarray:
     return runs.final_positions - centre[:, None]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A piece of one production run."""
-
-    subject: Subject
-    runs: MolecularDynamics
-    seed: int
-    rows: slice
-
-    @property
-    def masses_amu(self) -> np.ndarray:
-        return atomic_masses[self.subject.cells.numbers]
-
-    @property
-    def velocities(self) -> np.ndarray:
-        return self.runs.velocities[self.seed, self.rows]
-
-    def spectrum(self, coarsest_THz: float = 0.0) -> Spectrum:
-        settings, runs = self.subject.params["spectrum"], self.runs
-        kinetic = runs.kinetic_eV[self.seed]
-        step_THz = settings["bin_THz"]
-        n_points = round(settings["max_frequency_THz"] / step_THz)
-        return vibrational_spectrum(
-            self.velocities,
-            self.masses_amu,
-            self.subject.cells.numbers,
-            sample_fs=runs.sample_spacing_fs,
-            temperature_K=float(runs.temperature_K[self.seed])
-            * float(kinetic[self.rows].mean() / kinetic.mean()),
-            frequency_grid_THz=step_THz * np.arange(1, n_points + 1),
-            resolution_THz=max(settings["resolution_THz"], coarsest_THz),
-        )
-
-    def free_energy(
-        self, temperature_K: float, coarsest_THz: float = 0.0
-    ) -> MdFreeEnergy:
-        potential_eV = float(self.runs.potential_eV[self.seed, self.rows].mean())
-        return md_free_energy(
-            potential_eV,
-            self.spectrum(coarsest_THz),
-            temperature_K,
-            n_atoms=len(self.masses_amu),
-        )
-
-    def stderr_eV(self, temperature_K: float) -> float:
-        """Return the standard error from consecutive parts of this run."""
-        n_parts = self.subject.params["spectrum"]["blocks"]
-        length = len(self.velocities) // n_parts
-        # A part resolves less than the whole: the same coarser shape for every part.
-        finest_THz = 1.001e3 / (np.pi * length * self.runs.sample_spacing_fs)
-        parts = [
-            _Part(self.subject, self.runs, self.seed, slice(first, first + length))
-            for first in range(0, n_parts * length, length)
-        ]
-        values = [
-            part.free_energy(temperature_K, finest_THz).classical.free_energy_eV
-            for part in parts
-        ]
-        return repeat_standard_error(values, fewest=2)
+def _stderr_eV(run: Run, temperature_K: float, settings: Mapping[str, Any]) -> float:
+    """Return the standard error of F from consecutive parts of a run [eV per cell]."""
+    parts = free_energies_of_parts(run, temperature_K, settings)
+    classical = [part.classical.free_energy_eV for part in parts]
+    return repeat_standard_error(classical, fewest=2)
 
 
-def _by_another_library(part: _Part) -> dict[str, Any]:
+def _by_another_library(run: Run, ours: Spectrum) -> dict[str, Any]:
     """Compare the spectrum of a run with that of tidynamics and scipy."""
-    ours = part.spectrum()
     other = independent_spectrum(
-        part.velocities,
-        part.masses_amu,
-        sample_fs=part.runs.sample_spacing_fs,
-        spectrum=ours,
+        run.velocities, run.masses_amu, sample_fs=run.spacing_fs, spectrum=ours
     )
     found = compare_spectra(ours, other)
     return {

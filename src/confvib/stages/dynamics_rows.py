@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ase.data import atomic_masses
-
 from confvib.dynamics.basin import Quench
 from confvib.dynamics.molecular import MolecularDynamics
 from confvib.dynamics.state import Status
@@ -65,18 +63,9 @@ def dynamics_row(
     }
     if status in FAILED:
         return row
-    run = Run(
-        velocities=runs.velocities[index],
-        potential_eV=runs.potential_eV[index],
-        kinetic_eV=runs.kinetic_eV[index],
-        spacing_fs=runs.sample_spacing_fs,
-        numbers=cells.numbers,
-        masses_amu=atomic_masses[cells.numbers],
-        volume_A3=cells.volume_A3,
-        temperature_measured_K=float(runs.temperature_K[index]),
-    )
+    run = Run.of(runs, index, cells.numbers, cells.volume_A3)
     row |= {
-        "temperature_measured_K": float(runs.temperature_K[index]),
+        "temperature_measured_K": run.temperature_measured_K,
         "drift_eV_per_atom_per_ps": float(runs.drift_eV_per_atom_ps[index]),
         **_basin(batch, index),
     }

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from confvib.crystal.configuration import unpack_occupancy
 from confvib.crystal.correlations import correlations
-from confvib.crystal.parent import read_parent
 from confvib.stages.population import Level, Population, read_population
+from confvib.stages.selection import parent_of
 from confvib.tables.contracts import CONFIGURATIONS
 from confvib.tables.parquet import read_table
 from confvib.thermo.surrogate_features import Features
@@ -83,14 +83,9 @@ def read_subject(
         TableError: A table is missing, damaged or foreign.
         CrystalError: The crystal or a cutoff is no good.
     """
-    settings, crystal = params["settings"], params["crystal"]
+    settings = params["settings"]
     population = read_population(inputs, params["expected"], params["equivalence"])
-    parent = read_parent(
-        structure,
-        crystal["site_groups"],
-        symprec_A=crystal["symmetry_tolerance_A"],
-        supercell=crystal["supercell"],
-    )
+    parent = parent_of(structure, params["crystal"])
     occupancy = _occupancy(inputs, params["expected"], len(parent.sites))
     config_ids = list(population.multiplicity)
     found = correlations(

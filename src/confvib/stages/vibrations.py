@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import atomic_masses, chemical_symbols
 from numpy.typing import NDArray
 
+from confvib.dynamics.molecular import MolecularDynamics
 from confvib.thermo.correlation import kinetic_autocorrelation
 from confvib.thermo.molecular import MdFreeEnergy, md_free_energy
 from confvib.thermo.published import published_2025_TS_vib
 from confvib.thermo.spectrum import Spectrum, spectrum_from_correlation
 from confvib.thermo.two_phase import two_phase_of_elements
-from confvib.thermo.uncertainty import block_standard_error
+from confvib.thermo.uncertainty import block_standard_error, repeat_standard_error
 
 _FINEST_LINES_AT_ZERO = 2.0
 """Line shape of s(0), in units of the finest that the run resolves.
@@ -46,6 +47,26 @@ class Run:
     masses_amu: NDArray[np.float64]
     volume_A3: float
     temperature_measured_K: float
+
+    @classmethod
+    def of(
+        cls,
+        runs: MolecularDynamics,
+        index: int,
+        numbers: NDArray[np.int64],
+        volume_A3: float,
+    ) -> Self:
+        """Take one run out of a batch."""
+        return cls(
+            velocities=runs.velocities[index],
+            potential_eV=runs.potential_eV[index],
+            kinetic_eV=runs.kinetic_eV[index],
+            spacing_fs=runs.sample_spacing_fs,
+            numbers=numbers,
+            masses_amu=atomic_masses[numbers],
+            volume_A3=volume_A3,
+            temperature_measured_K=float(runs.temperature_K[index]),
+        )
 
     def parts(self, n_parts: int) -> list["Run"]:
         """Return consecutive parts of equal length, each with its own temperature."""
@@ -91,9 +112,10 @@ def analysed(
         settings["spectrum"],
         (None, _FINEST_LINES_AT_ZERO * _finest_THz(len(run.potential_eV), run)),
     )
-    free_energy = _free_energy(run, spectrum, stated_K)
+    free_energy = free_energy_of(run, spectrum, stated_K)
     potential = block_standard_error(run.potential_eV)
     by_element = spectrum.dos_by_element_per_THz
+    parts = free_energies_of_parts(run, stated_K, settings["spectrum"])
     phases = two_phase_of_elements(
         at_zero, run.masses_amu, run.numbers, run.volume_A3, stated_K
     )
@@ -116,7 +138,9 @@ def analysed(
         "free_energy_MQ_eV": free_energy.quantum.free_energy_eV,
         "entropy_MQ_eV_per_K": free_energy.quantum.entropy_eV_per_K,
         "internal_energy_MQ_eV": free_energy.quantum.internal_energy_eV,
-        "free_energy_stderr_eV": _standard_error(run, stated_K, settings["spectrum"]),
+        "free_energy_stderr_eV": repeat_standard_error(
+            [part.quantum.free_energy_eV for part in parts], fewest=2
+        ),
         "published_TS_vib_eV_per_atom": published_2025_TS_vib(
             run.velocities, timestep_fs=run.spacing_fs, temperature_K=temperature_K
         ),
@@ -126,6 +150,11 @@ def analysed(
         "fluidity_by_element": [phases[number].fluidity for number in by_element],
         "entropy_2PT_eV_per_K": sum(part.entropy_eV_per_K for part in phases.values()),
     }
+
+
+def spectrum_of(run: Run, settings: Mapping[str, Any]) -> Spectrum:
+    """Return the spectrum of a run as the ``spectrum`` section describes it."""
+    return _spectra(run, settings, [None])[0]
 
 
 def _spectra(
@@ -154,27 +183,30 @@ def _finest_THz(n_samples: int, run: Run) -> float:
     return float(1.001 / (np.pi * n_samples * run.spacing_fs * 1e-3))
 
 
-def _free_energy(run: Run, spectrum: Spectrum, temperature_K: float) -> MdFreeEnergy:
+def free_energy_of(run: Run, spectrum: Spectrum, temperature_K: float) -> MdFreeEnergy:
+    """Return the free energy of a run with this spectrum, stated at a temperature."""
     return md_free_energy(
         float(run.potential_eV.mean()), spectrum, temperature_K, n_atoms=len(run.numbers)
     )
 
 
-def _standard_error(run: Run, temperature_K: float, settings: Mapping[str, Any]) -> float:
-    """Return the standard error of F from the spread over parts of the run, eV per cell.
+def free_energies_of_parts(
+    run: Run, temperature_K: float, settings: Mapping[str, Any]
+) -> list[MdFreeEnergy]:
+    """Return the free energies of consecutive parts of a run.
 
-    Parts of one NVE run share its total energy, so this is a lower bound; it is what a
-    single run can say about itself.
+    Parts of one NVE run share its total energy, so the error that follows from their
+    spread is a lower bound; it is what a single run can say about itself.
+
+    Args:
+        run: The run.
+        temperature_K: Temperature that the free energies are stated at.
+        settings: The ``spectrum`` section; ``blocks`` is the number of parts.
     """
-    n_parts = settings["blocks"]
-    parts = run.parts(n_parts)
+    parts = run.parts(settings["blocks"])
     # A part resolves less than the whole; the same coarser shape is used for every part.
     finest_THz = _finest_THz(len(parts[0].potential_eV), run)
     coarse = {**settings, "resolution_THz": max(settings["resolution_THz"], finest_THz)}
-    free_energies = [
-        _free_energy(
-            part, _spectra(part, coarse, [None])[0], temperature_K
-        ).quantum.free_energy_eV
-        for part in parts
+    return [
+        free_energy_of(part, spectrum_of(part, coarse), temperature_K) for part in parts
     ]
-    return float(np.std(free_energies, ddof=1) / np.sqrt(n_parts))

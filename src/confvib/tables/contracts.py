@@ -7,6 +7,7 @@ element (elements, F). docs/data.md says who writes and who reads each table.
 from confvib.tables.dynamics_columns import DYNAMICS_COLUMNS
 from confvib.tables.schema import (
     BITS,
+    CONFIG_ID,
     COUNT,
     COUNTS,
     FLAG,
@@ -18,13 +19,11 @@ from confvib.tables.schema import (
     TableSchema,
 )
 
-_CONFIG_ID = Column("config_id", TEXT, "set and rank in canonical order; never changes")
-
 CONFIGURATIONS = TableSchema(
     "configurations",
     2,
     (
-        _CONFIG_ID,
+        CONFIG_ID,
         Column("rank", COUNT, "position in the canonical order of the set"),
         Column("occupancy", BITS, "packed bits over the ordered sites of the parent"),
         Column("multiplicity", COUNT, "arrangements that symmetry maps onto this one"),
@@ -44,7 +43,7 @@ LABELS = TableSchema(
     "labels",
     1,
     (
-        _CONFIG_ID,
+        CONFIG_ID,
         Column("task", TEXT, "relaxation or heating"),
         Column("frame", COUNT, "ionic step within the trajectory, from 0"),
         Column("numbers", COUNTS, "atomic numbers (N,)"),
@@ -80,7 +79,7 @@ PREDICTIONS = TableSchema(
     "predictions",
     2,
     (
-        _CONFIG_ID,
+        CONFIG_ID,
         Column("task", TEXT, "label task the frame comes from"),
         Column("frame", COUNT, "ionic step within its trajectory"),
         Column("split", TEXT, "train, valid or test"),
@@ -135,7 +134,7 @@ RELAXED = TableSchema(
     "relaxed",
     2,
     (
-        _CONFIG_ID,
+        CONFIG_ID,
         Column("rank", COUNT, "position in the canonical order of the set"),
         Column("multiplicity", COUNT, "of the configuration"),
         Column("pair_representative", FLAG, "of the configuration"),
@@ -162,7 +161,7 @@ HARMONIC = TableSchema(
     "harmonic",
     1,
     (
-        _CONFIG_ID,
+        CONFIG_ID,
         Column("energy_eV", REAL, "energy of the stationary point", "eV"),
         Column("displacement_max_A", REAL, "from the relaxed cell to this point", "Å"),
         Column("n_moved", COUNT, "ions that left the site they had in the relaxed cell"),

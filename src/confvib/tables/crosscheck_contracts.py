@@ -1,6 +1,7 @@
 """The tables of the cross-check: free energies by four methods, and other codes."""
 
 from confvib.tables.schema import (
+    CONFIG_ID,
     COUNT,
     FLAG,
     REAL,
@@ -14,7 +15,6 @@ from confvib.tables.schema import (
 METHODS = ("hessian", "vacf", "ti_hessian", "frenkel_ladd")
 """What a column ``method`` can be, in the order of all tables."""
 
-_CONFIG_ID = Column("config_id", TEXT, "set and rank in canonical order; never changes")
 _TEMPERATURE = Column("temperature_K", REAL, "temperature", "K")
 _METHOD = Column("method", TEXT, "hessian, vacf, ti_hessian or frenkel_ladd")
 
@@ -22,7 +22,7 @@ FREE_ENERGIES = TableSchema(
     "crosscheck_free_energies",
     1,
     (
-        _CONFIG_ID,
+        CONFIG_ID,
         _TEMPERATURE,
         _METHOD,
         Column("n_atoms", COUNT, "atoms in the cell"),
@@ -55,7 +55,7 @@ CODES = TableSchema(
     "crosscheck_codes",
     1,
     (
-        _CONFIG_ID,
+        CONFIG_ID,
         Column("energy_eV", REAL, "energy of the minimum", "eV"),
         Column("displacement_max_A", REAL, "from the relaxed cell to the minimum", "Å"),
         Column("n_moved", COUNT, "ions that left the site they had in the relaxed cell"),

@@ -1,9 +1,19 @@
 """Columns of the ``dynamics`` table, in groups: run, spectrum, hops, free energy, 2PT."""
 
-from confvib.tables.schema import COUNT, FLAG, REAL, REALS, STATUS, TEXT, TEXTS, Column
+from confvib.tables.schema import (
+    CONFIG_ID,
+    COUNT,
+    FLAG,
+    REAL,
+    REALS,
+    STATUS,
+    TEXT,
+    TEXTS,
+    Column,
+)
 
 _RUN = (
-    Column("config_id", TEXT, "set and rank in canonical order; never changes"),
+    CONFIG_ID,
     Column("temperature_K", REAL, "requested temperature", "K"),
     Column("protocol", TEXT, "thermalised or published_2025"),
     Column("temperature_measured_K", REAL, "mean kinetic temperature", "K"),

@@ -51,6 +51,8 @@ class TableSchema:
         return f"{self.name}/{self.version}"
 
 
+CONFIG_ID = Column("config_id", TEXT, "set and rank in canonical order; never changes")
+
 STATUS = (
     Column("status", TEXT, "ok, or what kept this row from being so"),
     Column("reason", TEXT, "one sentence on the status; empty when ok"),

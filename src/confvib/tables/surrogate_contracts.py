@@ -1,6 +1,15 @@
 """The tables of the surrogate: predictions, what they give, and how wrong they are."""
 
-from confvib.tables.schema import COUNT, FLAG, REAL, STATUS, TEXT, Column, TableSchema
+from confvib.tables.schema import (
+    CONFIG_ID,
+    COUNT,
+    FLAG,
+    REAL,
+    STATUS,
+    TEXT,
+    Column,
+    TableSchema,
+)
 
 _SET = Column("set", TEXT, "configuration set")
 _QUANTITY = Column(
@@ -13,7 +22,7 @@ SURROGATE_PREDICTIONS = TableSchema(
     "surrogate_predictions",
     1,
     (
-        Column("config_id", TEXT, "set and rank in canonical order; never changes"),
+        CONFIG_ID,
         _QUANTITY,
         _TEMPERATURE,
         Column("computed", FLAG, "is its value among those that were learned from"),

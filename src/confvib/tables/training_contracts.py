@@ -1,7 +1,16 @@
 """The tables of trainings beside the campaign: chosen frames, and sweeps."""
 
 from confvib.tables.contracts import ERRORS
-from confvib.tables.schema import COUNT, COUNTS, REAL, STATUS, TEXT, Column, TableSchema
+from confvib.tables.schema import (
+    CONFIG_ID,
+    COUNT,
+    COUNTS,
+    REAL,
+    STATUS,
+    TEXT,
+    Column,
+    TableSchema,
+)
 
 SELECTION = TableSchema(
     "selection",
@@ -9,7 +18,7 @@ SELECTION = TableSchema(
     (
         Column("order", COUNT, "order of choice, from 0; the first n are those of n"),
         Column("row", COUNT, "row among the usable labelled frames"),
-        Column("config_id", TEXT, "set and rank in canonical order; never changes"),
+        CONFIG_ID,
         Column("task", TEXT, "label task the frame comes from"),
         Column("frame", COUNT, "ionic step within its trajectory"),
         Column("distance", REAL, "to the nearest frame chosen before it"),

@@ -48,6 +48,7 @@ class Sites:
     """Stands for the cells of a chunk: an ion farther than 0.5 Å away has moved."""
 
     numbers = NUMBERS
+    volume_A3 = 1000.0  # of which no spectrum knows
 
     def n_moved(self, start, end):
         return int((np.linalg.norm(end - start, axis=1) > 0.5).sum())
