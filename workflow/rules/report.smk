@@ -103,6 +103,10 @@ rule render_gibbs_table:
             rules.reduce_thermodynamics.output.thermodynamics,
             set=[*SETS, "all"] if len(SETS) > 1 else SETS,
         ),
+        shares=expand(
+            rules.reduce_thermodynamics.output.shares,
+            set="all" if len(SETS) > 1 else SETS,
+        ),
     output:
         html=report(
             f"{RESULTS}/thermodynamics/table.html",

@@ -13,6 +13,7 @@ rule reduce_thermodynamics:
     output:
         thermodynamics=f"{RESULTS}/thermodynamics/{{set}}.parquet",
         convergence=f"{RESULTS}/thermodynamics/convergence/{{set}}.parquet",
+        shares=f"{RESULTS}/thermodynamics/shares/{{set}}.parquet",
     log:
         f"{LOGS}/reduce_thermodynamics/{{set}}.log",
     benchmark:

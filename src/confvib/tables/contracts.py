@@ -181,11 +181,11 @@ HARMONIC = TableSchema(
     ),
 )
 
-DYNAMICS = TableSchema("dynamics", 2, DYNAMICS_COLUMNS)
+DYNAMICS = TableSchema("dynamics", 3, DYNAMICS_COLUMNS)
 
 THERMODYNAMICS = TableSchema(
     "thermodynamics",
-    3,
+    4,
     (
         Column("set", TEXT, "configuration set, or 'all' for their union"),
         Column("equivalence", TEXT, "what counts as one: symmetry or pair_distances"),
@@ -202,10 +202,31 @@ THERMODYNAMICS = TableSchema(
         Column("G_stderr_eV_per_atom", REAL, "standard error", "eV/atom"),
         Column("S_vib_meV_per_atom_K", REAL, "⟨S_vib⟩, canonical only", "meV/(atom K)"),
         Column("S_total_meV_per_atom_K", REAL, "S + ⟨S_vib⟩", "meV/(atom K)"),
+        Column(
+            "S_ideal_meV_per_atom_K",
+            REAL,
+            "k_B ln Σg of the cell: what S tends to when energies no longer matter",
+            "meV/(atom K)",
+        ),
+        Column(
+            "C_meV_per_atom_K",
+            REAL,
+            "heat capacity dU/dT at fixed cell; null at conf+md",
+            "meV/(atom K)",
+        ),
         Column("U_eV_per_atom", REAL, "internal energy, canonical only", "eV/atom"),
         Column(
             "F_shift_eV_per_atom", REAL, "renormalisation of F by vibration", "eV/atom"
         ),
+        Column("n_members", COUNT, "force fields in the committee; 0 without one"),
+        Column(
+            "average_spread_eV_per_atom",
+            REAL,
+            "standard deviation over the committee",
+            "eV/atom",
+        ),
+        Column("S_spread_meV_per_atom_K", REAL, "likewise", "meV/(atom K)"),
+        Column("G_spread_eV_per_atom", REAL, "likewise", "eV/atom"),
         Column("n_configurations", REAL, "what the set holds under its equivalence"),
         Column("n_selected", COUNT, "rows that the campaign samples"),
         Column("n_used", COUNT, "rows that entered"),
@@ -222,24 +243,44 @@ THERMODYNAMICS = TableSchema(
         Column("ess", REAL, "effective sample size 1/Σp²"),
         Column("n99", COUNT, "fewest rows that carry 99 % of the weight"),
         Column("p_max", REAL, "largest weight of one row"),
+        Column(
+            "sigma_eV",
+            REAL,
+            "standard deviation of the (free) energy over arrangements, per cell",
+            "eV",
+        ),
+        Column(
+            "log_Z_second_order", REAL, "ln Σg - β⟨a⟩ + (βσ)²/2, comparable with log_Z"
+        ),
         Column("frozen", FLAG, "too cold for the sample: few rows decide"),
         Column("noise_gate", TEXT, "passed, refused or not_applicable"),
-        Column("noise_sigma_over_kT", REAL, "median σ_F per cell over k_B T"),
+        Column("noise_sigma_over_kT", REAL, "rms σ_F per cell over k_B T"),
+        Column(
+            "noise_bias_eV_per_atom",
+            REAL,
+            "by how much the noise of the rows has lowered G; not corrected",
+            "eV/atom",
+        ),
         *STATUS,
     ),
 )
 
 CONVERGENCE = TableSchema(
     "convergence",
-    1,
+    2,
     (
         Column("set", TEXT, "configuration set"),
         Column("convention", TEXT, "canonical or published"),
         Column("level", TEXT, "conf, conf+harmonic or conf+md"),
         Column("temperature_K", REAL, "temperature", "K"),
-        Column("rank", COUNT, "rows included, in order of increasing energy"),
-        Column("energy_eV_per_atom", REAL, "energy of the row added", "eV/atom"),
-        Column("weight", REAL, "multiplicity times sampling weight of the row"),
+        Column(
+            "rank",
+            COUNT,
+            "rows included, in order of increasing energy; rises by more than one where "
+            "a set is so large that neighbours in energy share an entry",
+        ),
+        Column("energy_eV_per_atom", REAL, "mean energy of the rows added", "eV/atom"),
+        Column("weight", REAL, "sum of their multiplicities times sampling weights"),
         Column("minus_TS_eV_per_atom", REAL, "-T S with the rows so far", "eV/atom"),
         Column("G_eV_per_atom", REAL, "G with the rows so far", "eV/atom"),
         *STATUS,

@@ -5,6 +5,7 @@ import sys
 from confvib.tables import (
     contracts,
     crosscheck_contracts,
+    shares_contracts,
     surrogate_contracts,
     training_contracts,
 )
@@ -35,6 +36,11 @@ _WHERE = {
     "convergence": (
         "thermodynamics/convergence/{set}",
         "configuration added, temperature, level and convention",
+        "reduce_thermodynamics",
+    ),
+    "shares": (
+        "thermodynamics/shares/{set}",
+        "set of the union, temperature, level and convention",
         "reduce_thermodynamics",
     ),
     "selection": ("selections/{selection}", "chosen training frame", "select_frames"),
@@ -104,6 +110,7 @@ def markdown() -> str:
         value
         for module in (
             contracts,
+            shares_contracts,
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,

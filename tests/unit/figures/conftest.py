@@ -229,6 +229,9 @@ def thermodynamics_row(convention, level, temperature_K, **changes):
         "p_max": 0.211,
         "frozen": False,
         "noise_gate": "not_applicable",
+        "S_ideal_meV_per_atom_K": 0.00663,
+        "C_meV_per_atom_K": 0.00087,
+        "n_members": 0,
     }
     if level != "conf" and convention == "canonical":
         row |= {
