@@ -5,6 +5,7 @@ import sys
 from confvib.tables import (
     contracts,
     crosscheck_contracts,
+    spectra_contracts,
     surrogate_contracts,
     training_contracts,
 )
@@ -74,6 +75,11 @@ _WHERE = {
         "quantity, temperature, selection, fraction and repeat",
         "validate_surrogate",
     ),
+    "averaged_spectra": (
+        "spectra/{set}",
+        "temperature, source, weighting and element",
+        "average_spectra",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -107,6 +113,7 @@ def markdown() -> str:
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,
+            spectra_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)
