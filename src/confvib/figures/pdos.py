@@ -31,6 +31,7 @@ MEV_PER_THZ = 1e3 * PLANCK_EV_PER_THZ
 """Energy quantum of one THz [meV/THz]."""
 
 _ELEMENT_COLOURS = (BLUE, GREEN, VERMILION, ORANGE, PURPLE, SKY)
+_SHOWN = 0.99
 _KEYS = ("temperature_K", "source", "weighting")
 _COLUMNS = (
     *_KEYS,
@@ -231,8 +232,10 @@ def _title(each: _Temperature) -> str:
 
 
 def _upper_meV(each: _Temperature) -> float:
-    mean = _per_meV(each.runs[0], "mean_per_THz")
-    return float(_energy_meV(each.runs[0])[mean > 1e-2 * mean.max()].max())
+    """Return the energy below which nearly all modes lie: short runs have long tails."""
+    row = each.runs[0]
+    states = np.cumsum(_per_meV(row, "mean_per_THz"))
+    return float(_energy_meV(row)[np.searchsorted(states, _SHOWN * states[-1])])
 
 
 def _finish(

@@ -16,8 +16,8 @@ from confvib.stages.spectra_rows import (
     Source,
     read_chunk,
     read_modes,
-    read_multiplicities,
     read_runs,
+    read_standing,
 )
 from confvib.tables.parquet import write_table
 from confvib.tables.provenance import collect
@@ -236,12 +236,10 @@ def average_spectra(
         for source in SOURCES:
             for weighting in WEIGHTINGS:
                 averages.tallies[temperature_K, source, weighting] = Tally()
-    multiplicity = read_multiplicities(
-        sources["configurations"][0], params["equivalence"]
-    )
+    standing = read_standing(sources["configurations"][0], params["equivalence"])
     n_chunks = len(sources["relaxed"])
     for number in range(n_chunks):
-        chunk = read_chunk(sources["relaxed"][number], multiplicity)
+        chunk = read_chunk(sources["relaxed"][number], standing)
         if not chunk.config_ids:
             continue
         modes, canonical = read_modes(

@@ -1,7 +1,7 @@
 """What one chunk contributes to averaged spectra: rows, weights, spectra."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from confvib.thermo.spectral_average import canonical_log_weights
 Floats = NDArray[np.float64]
 Source = tuple[str, str]
 """Path of a table and the hash it must carry."""
+Standing = tuple[int, bool]
+"""Arrangements that a row stands for; is it the representative of its class."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ChunkSpectra:
     energy_eV: Floats
 
 
-def read_multiplicities(source: Source, equivalence: str) -> dict[str, int]:
+def read_standing(source: Source, equivalence: str) -> dict[str, Standing]:
     """Return what every configuration of a set stands for, by config_id.
 
     Args:
@@ -72,27 +74,25 @@ def read_multiplicities(source: Source, equivalence: str) -> dict[str, int]:
         equivalence: ``symmetry``, or ``pair_distances``: then a row stands for its class.
     """
     table = read_table(source[0], CONFIGURATIONS, source[1])
-    keys = table["config_id"].to_pylist()
-    g = table["multiplicity"].to_pylist()
-    if equivalence == "symmetry":
-        return dict(zip(keys, g, strict=True))
+    names = ("config_id", "multiplicity", "pair_fingerprint", "pair_representative")
+    columns = [table[name].to_pylist() for name in names]
     total: Counter[str] = Counter()
-    prints = table["pair_fingerprint"].to_pylist()
-    for fingerprint, number in zip(prints, g, strict=True):
-        total[fingerprint] += number
+    for _, g, fingerprint, _ in zip(*columns, strict=True):
+        total[fingerprint] += g
     return {
-        key: total[fingerprint] for key, fingerprint in zip(keys, prints, strict=True)
+        key: (g if equivalence == "symmetry" else total[fingerprint], representative)
+        for key, g, fingerprint, representative in zip(*columns, strict=True)
     }
 
 
-def read_chunk(source: Source, multiplicity: dict[str, int]) -> ChunkRows:
+def read_chunk(source: Source, standing: Mapping[str, Standing]) -> ChunkRows:
     """Read which rows a chunk of ``relaxed`` has."""
     table = read_table(source[0], RELAXED, source[1])
     keys = table["config_id"].to_pylist()
     return ChunkRows(
         config_ids=keys,
-        multiplicity=np.array([multiplicity[key] for key in keys], dtype=np.float64),
-        representative=np.array(table["pair_representative"].to_pylist(), dtype=bool),
+        multiplicity=np.array([standing[key][0] for key in keys], dtype=np.float64),
+        representative=np.array([standing[key][1] for key in keys], dtype=bool),
         moved=_any_moved(table, "n_moved"),
         n_atoms=max(table["n_atoms"].to_pylist(), default=0),
     )
