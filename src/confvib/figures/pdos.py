@@ -181,7 +181,11 @@ def _draw_printed(axes: Axes, each: _Temperature) -> None:
         return
     row = each.printed[0]
     energy, mean = _energy_meV(row), _per_meV(row, "mean_per_THz")
-    axes.set_title(f"as printed; ESS {row['ess']:.1f} of {row['n_used']:,.0f}")
+    axes.set_title(
+        f"as printed; ESS {row['ess']:.1f} of {row['n_used']:,.0f}\n"
+        f"σ {_share(row, 'printed_deviation_per_THz')}, "
+        f"spread {_share(row, 'deviation_per_THz')} of ⟨g⟩"
+    )
     for column, colour, label in (
         ("printed_deviation_per_THz", SKY, "± σ as printed"),
         ("deviation_per_THz", BLUE, "± standard deviation"),
@@ -225,10 +229,20 @@ def _title(each: _Temperature) -> str:
         f"{name}, {weights}: {row['n_used']:,.0f} {rows} (ESS {row['ess']:.1f})",
         f"measured {row['temperature_measured_K']:.0f} ± {spread_K:.0f} K",
     ]
+    if row["n_used"] > 1:
+        modes = each.modes and _share(each.modes[0], "deviation_per_THz")
+        of_modes = f" (Hessians {modes})" if modes else ""
+        parts.append(f"spread {_share(row, 'deviation_per_THz')} of ⟨g⟩{of_modes}")
     for column, why in (("n_failed", "spectrum"), ("n_unweighted", "weight")):
         if row[column]:
             parts.append(f"{row[column]:,.0f} without {why}")
     return "; ".join(parts)
+
+
+def _share(row: Row, column: str) -> str:
+    """Write the area under a deviation as a share of the area under the mean."""
+    part = _per_meV(row, column).sum() / _per_meV(row, "mean_per_THz").sum()
+    return f"{100 * part:.1f} %"
 
 
 def _upper_meV(each: _Temperature) -> float:

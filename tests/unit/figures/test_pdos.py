@@ -52,13 +52,24 @@ def test_bands_are_the_deviations_of_the_table(make_spectra):
 
 def test_titles_give_rows_weight_and_the_measured_temperature(make_spectra):
     spectra = make_spectra()
-    change(spectra, "canonical", n_used=1, n_failed=3, n_unweighted=4, ess=1.0)
     left, right = pdos_figure(spectra).axes[:2]
+    assert left.get_title(loc="left").replace("\n", " ") == (
+        "300 K, canonical: 8 rows (ESS 3.2); measured 299 ± 12 K; spread 10.0 % of ⟨g⟩ "
+        "(Hessians 10.0 %)"
+    )
+    assert right.get_title(loc="left") == (
+        "as printed; ESS 8.0 of 8\nσ 90.0 %, spread 10.0 % of ⟨g⟩"
+    )
+
+
+def test_titles_count_what_is_missing(make_spectra):
+    spectra = make_spectra()
+    change(spectra, "canonical", n_used=1, n_failed=3, n_unweighted=4, ess=1.0)
+    left = pdos_figure(spectra).axes[0]
     assert left.get_title(loc="left").replace("\n", " ") == (
         "300 K, canonical: 1 row (ESS 1.0); measured 299 ± 12 K; 3 without spectrum; "
         "4 without weight"
     )
-    assert right.get_title(loc="left") == "as printed; ESS 8.0 of 8"
     assert len(left.collections) == 0
 
 
