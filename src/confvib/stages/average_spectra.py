@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from confvib.errors import SumRuleError
+from confvib.errors import SumRuleError, TableError
 from confvib.stages.job import Progress
 from confvib.stages.spectra_rows import (
     ChunkRows,
@@ -86,16 +87,16 @@ class Averages:
     Attributes:
         set_name: The set.
         grid_THz: Common grid, shape ``(F,)``.
+        tallies: By temperature, source and weighting.
         n_modes: 3N - 3; known after the first chunk.
         elements: Order of the parts; known after the first run.
-        tallies: By temperature, source and weighting.
     """
 
     set_name: str
     grid_THz: Floats
+    tallies: dict[tuple[float, str, str], Tally]
     n_modes: int = 0
     elements: list[str] = field(default_factory=list)
-    tallies: dict[tuple[float, str, str], Tally] = field(default_factory=dict)
 
     def add(
         self,
@@ -113,7 +114,15 @@ class Averages:
             chunk: Its rows.
             spectra: Its spectra.
             canonical: Logarithms of the canonical weights, shape ``(n,)``.
+
+        Raises:
+            TableError: The parts are in another order than those of earlier chunks.
         """
+        if self.elements and spectra.elements and spectra.elements != self.elements:
+            raise TableError(
+                f"{chunk.config_ids[0]} and the rows after it: elements "
+                f"{spectra.elements}, expected {self.elements} as in earlier chunks"
+            )
         published = np.full(len(chunk.config_ids), np.nan)
         if spectra.rows.size:
             published[spectra.rows] = published_log_weights(
@@ -125,8 +134,7 @@ class Averages:
             ("canonical", canonical, everyone),
             ("published", published, chunk.representative),
         ):
-            key = (temperature_K, source, weighting)
-            self.tallies.setdefault(key, Tally()).add(spectra, log_w, eligible)
+            self.tallies[temperature_K, source, weighting].add(spectra, log_w, eligible)
         self.n_modes = 3 * chunk.n_atoms - 3
         self.elements = self.elements or spectra.elements
 
@@ -231,11 +239,11 @@ def average_spectra(
     temperatures_K, settings = params["temperatures_K"], params["settings"]
     step_THz = settings["bin_THz"]
     n_points = round(settings["max_frequency_THz"] / step_THz)
-    averages = Averages(set_name, step_THz * np.arange(1, n_points + 1))
-    for temperature_K in temperatures_K:
-        for source in SOURCES:
-            for weighting in WEIGHTINGS:
-                averages.tallies[temperature_K, source, weighting] = Tally()
+    averages = Averages(
+        set_name,
+        step_THz * np.arange(1, n_points + 1),
+        {key: Tally() for key in product(temperatures_K, SOURCES, WEIGHTINGS)},
+    )
     standing = read_standing(sources["configurations"][0], params["equivalence"])
     n_chunks = len(sources["relaxed"])
     for number in range(n_chunks):

@@ -45,6 +45,7 @@ def spectral(campaign):
     plain = campaign._dynamics
     campaign.failed = set()
     campaign.grid_THz = GRID
+    campaign.other_order = set()
 
     def runs():
         for rank, row in zip(campaign.selected, plain(), strict=True):
@@ -55,7 +56,7 @@ def spectral(campaign):
                 "temperature_measured_K": T + rank,
                 "frequency_THz": campaign.grid_THz.tolist(),
                 "dos_per_THz": parts(rank).sum(axis=0).tolist(),
-                "elements": ELEMENTS,
+                "elements": ELEMENTS[::-1] if rank in campaign.other_order else ELEMENTS,
                 "dos_by_element_per_THz": parts(rank).ravel().tolist(),
                 "zero_frequency_weight": 0.01 * rank,
             }
@@ -241,3 +242,19 @@ def test_runs_on_another_grid_are_refused(spectral):
     spectral.grid_THz = 2 * GRID
     with pytest.raises(TableError, match="has 80 points up to 80 THz, expected 80 up to"):
         averaged(spectral)
+
+
+@pytest.mark.parametrize(
+    ("n_chunks", "message"),
+    [
+        (
+            1,
+            r"6_2-00000004: elements \['La', 'O'\], expected \['O', 'La'\] as in 6",
+        ),
+        (4, r"6_2-00000004 and the rows after it: elements \['La', 'O'\], expected"),
+    ],
+)
+def test_parts_in_another_order_are_refused(spectral, n_chunks, message):
+    spectral.other_order = {4}
+    with pytest.raises(TableError, match=message):
+        averaged(spectral, n_chunks)
