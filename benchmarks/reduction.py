@@ -1,9 +1,9 @@
 """What the sums of a reduction cost: time and memory over the number of configurations.
 
 Rows of made-up energies go through the sums of one level at one temperature in chunks,
-canonical and published, with 400 resamples; every size runs in a fresh process. Then the same without resamples and ladder: the partition function alone.
-Reading Parquet and the harmonic sums over 573 modes per row come on top (last line, per
-1,000 rows).
+canonical and published, with 400 resamples; every size runs in a fresh process. Then
+the same without resamples and ladder: the partition function alone. Reading Parquet and
+the harmonic sums over 573 modes per row come on top (last line, per 1,000 rows).
 
     python benchmarks/reduction.py
 """

@@ -35,11 +35,11 @@ CHANGES = {
     ),
     "one more MD temperature": (
         {"dynamics": {"temperatures_K": [300, 600]}},
-        REDUCTION | {"sample_dynamics": 2, "plot_pdos": 1},
+        REDUCTION | {"sample_dynamics": 2, "average_spectra": 1, "plot_pdos": 1},
     ),
     "Hessians": (
         {"harmonic": {"fmax_eV_per_A": 5e-4}},
-        REDUCTION | {"compute_normal_modes": 2, "plot_pdos": 1},
+        REDUCTION | {"compute_normal_modes": 2, "average_spectra": 1, "plot_pdos": 1},
     ),
     "relaxation": (
         {"relaxation": {"fmax_eV_per_A": 0.05}},
@@ -48,6 +48,7 @@ CHANGES = {
             "relax_configurations": 2,
             "compute_normal_modes": 2,
             "sample_dynamics": 2,
+            "average_spectra": 1,
             "plot_pdos": 1,
         },
     ),
@@ -66,6 +67,7 @@ CHANGES = {
             "relax_configurations": 1,
             "compute_normal_modes": 1,
             "sample_dynamics": 1,
+            "average_spectra": 1,
             "plot_pdos": 1,
         },
     ),

@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 PRODUCTION = {
     "all": 1,
+    "average_spectra": 2,
     "compute_normal_modes": 376,
     "enumerate_configurations": 2,
     "evaluate_potential": 2,

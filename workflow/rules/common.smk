@@ -9,6 +9,7 @@ from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities, plain
 from confvib.campaign.library_path import expose_library
 from confvib.campaign.names import chunk_names, label_chunks, set_chunks
+from confvib.campaign.spectra_identity import averaged_spectra, spectra_inputs
 from confvib.campaign.surrogate_identity import (
     surrogate_inputs,
     surrogate_kinds,

@@ -6,6 +6,7 @@ from confvib.tables import (
     contracts,
     crosscheck_contracts,
     shares_contracts,
+    spectra_contracts,
     surrogate_contracts,
     training_contracts,
 )
@@ -80,6 +81,11 @@ _WHERE = {
         "quantity, temperature, selection, fraction and repeat",
         "validate_surrogate",
     ),
+    "averaged_spectra": (
+        "spectra/{set}",
+        "temperature, source, weighting and element",
+        "average_spectra",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -114,6 +120,7 @@ def markdown() -> str:
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,
+            spectra_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

@@ -34,7 +34,7 @@ def render(name, wildcards=(), engine="vasp"):
     [
         ("parity.rst", {"model": "relax"}, ["relax", "meV/atom", "eV/Å"]),
         ("history.rst", {"model": "md"}, ["md", "meV/atom", "meV/Å", "dotted"]),
-        ("pdos.rst", {"set": "12_44"}, ["12_44", "modes per meV", "THz"]),
+        ("pdos.rst", {"set": "12_44"}, ["12_44", "modes per meV", "THz", "prints"]),
         ("gibbs_table.rst", {}, ["eV/atom", "meV/(atom K)", "n99"]),
         ("learning_curve.rst", {}, ["meV/cell", "meV/Å", "training frames"]),
         ("degrees_sweep.rst", {}, ["meV", "meV/Å", "Table 1"]),
