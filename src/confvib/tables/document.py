@@ -3,6 +3,7 @@
 import sys
 
 from confvib.tables import (
+    committee_contracts,
     contracts,
     crosscheck_contracts,
     surrogate_contracts,
@@ -21,6 +22,7 @@ _WHERE = {
     "predictions": ("models/{model}/predictions", "frame", "evaluate_potential"),
     "metrics": ("models/{model}/metrics", "split", "evaluate_potential"),
     "relaxed": ("relaxed/{set}/{chunk}", "configuration", "relax_configurations"),
+    "committee": ("committee/{set}/{chunk}", "configuration", "score_committee"),
     "harmonic": ("harmonic/{set}/{chunk}", "configuration", "compute_normal_modes"),
     "dynamics": (
         "dynamics/{set}/{T}K/{chunk}",
@@ -104,6 +106,7 @@ def markdown() -> str:
         value
         for module in (
             contracts,
+            committee_contracts,
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,
