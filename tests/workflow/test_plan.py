@@ -49,6 +49,7 @@ def test_a_committee_scores_what_its_first_member_relaxed(workflow, tmp_path):
         ({}, "potentials.relax.committee = 1"),
         (
             {
+                "labels": {"engine": "ionic"},
                 "relaxation": {"potential": "reference"},
                 "potentials": {"relax": {"committee": 2}},
             },

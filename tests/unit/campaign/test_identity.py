@@ -124,7 +124,13 @@ def members(n, potential="relax"):
 
 
 def test_without_a_committee_nothing_is_scored():
-    reference = identities(lambda raw: raw["relaxation"].update(potential="reference"))
+    reference = identities(
+        lambda raw: [
+            raw["labels"].update(engine="ionic"),
+            raw["relaxation"].update(potential="reference"),
+            members(2)(raw),
+        ]
+    )
     # The committee of a force field that relaxes nothing does not count.
     for found in (identities(), reference, identities(members(3, "md"))):
         assert found.committee_members() == []
