@@ -34,6 +34,41 @@ def test_the_slurm_profile_plans_the_same(workflow, tmp_path):
     assert slurm.plan() == PRODUCTION
 
 
+SCORES = "results/llzo/committee/12_44/0000.parquet"
+
+
+def test_a_committee_scores_what_its_first_member_relaxed(workflow, tmp_path):
+    changes = {"potentials": {"relax": {"committee": 2}}}
+    planned = workflow(tmp_path, overlay=None).plan(changes, SCORES)
+    assert planned["score_committee"] == planned["relax_configurations"] == 1
+    assert planned["train_potential"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, "potentials.relax.committee = 1"),
+        (
+            {
+                "labels": {"engine": "ionic"},
+                "relaxation": {"potential": "reference"},
+                "potentials": {"relax": {"committee": 2}},
+            },
+            "relaxation.potential = 'reference'",
+        ),
+    ],
+)
+def test_without_a_committee_there_is_nothing_to_score(
+    workflow, tmp_path, changes, found
+):
+    run = workflow(tmp_path, overlay=None)
+    answer = run.run("-n", SCORES, changes=changes, check=False)
+    assert answer.returncode == 1
+    assert f"{found}: no committee relaxed these cells; expected 2 members or more" in (
+        answer.stdout + answer.stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

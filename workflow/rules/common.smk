@@ -5,8 +5,9 @@ from snakemake.exceptions import WorkflowError
 
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
+from confvib.campaign.digest import plain
 from confvib.campaign.fingerprint import code_fingerprint
-from confvib.campaign.identity import Identities, plain
+from confvib.campaign.identity import Identities
 from confvib.campaign.library_path import expose_library
 from confvib.campaign.names import chunk_names, label_chunks, set_chunks
 from confvib.campaign.spectra_identity import averaged_spectra, spectra_inputs
@@ -105,6 +106,30 @@ def dynamics_files(wildcards):
         for t in CFG.dynamics.temperatures_K
         for name, chunk in chunks_of(wildcards.set)
     ]
+
+
+def committee_models(wildcards):
+    """The checkpoints that score relaxed cells, the one that relaxed them first."""
+    members = ID.committee_members()
+    if not members:
+        name = CFG.relaxation.potential
+        settings = getattr(CFG.potentials, name, None)
+        found = (
+            f"relaxation.potential = {name!r}"
+            if settings is None
+            else f"potentials.{name}.committee = {settings.committee}"
+        )
+        raise WorkflowError(
+            f"{found}: no committee relaxed these cells; expected 2 members or more"
+        )
+    return [f"{RESULTS}/models/{member}/model.msgpack" for member in members]
+
+
+def committee_files(wildcards):
+    """The committee chunks of wildcards.set; none without a committee."""
+    if not ID.committee_members():
+        return []
+    return chunk_files("committee")(wildcards)
 
 
 def labels_of(model):

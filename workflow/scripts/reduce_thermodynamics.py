@@ -12,7 +12,13 @@ with job(snakemake.log[0], f"reduce {snakemake.wildcards.set}") as progress:
     reduce_thermodynamics(
         inputs={
             kind: list(snakemake.input[kind])
-            for kind in ("configurations", "relaxed", "harmonic", "dynamics")
+            for kind in (
+                "configurations",
+                "relaxed",
+                "harmonic",
+                "dynamics",
+                "committee",
+            )
         },
         outputs=dict(snakemake.output.items()),
         set_name=snakemake.wildcards.set,

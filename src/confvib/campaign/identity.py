@@ -5,15 +5,13 @@ cannot change a result (batch sizes, chunk counts of complete other sets). Table
 theirs; a stage refuses an input whose hash is not the one its configuration implies.
 """
 
-import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from confvib.campaign.config import Campaign
+from confvib.campaign.digest import digest, file_sha256, plain
 from confvib.campaign.names import Slice, chunk_slice, label_chunks, set_chunks
-from confvib.campaign.section import Section
 from confvib.campaign.variants import (
     POTENTIALS,
     Variant,
@@ -29,29 +27,11 @@ Enumeration is upstream of every job, so it is the one stage that is not rerun b
 its code was edited: it checks its own result, and this number says when it changed.
 """
 
-_NO_EFFECT_ON_RESULTS = {"batch_size", "columns_per_batch"}
-
 _NO_EFFECT_ON_TRAINING = {
     "committee": True,
     "training": {"microbatch", "save_interval_min"},
 }
 """Keys of a potential that change no training; its batch size does."""
-
-
-def digest(*parts: Any) -> str:
-    """Return 16 hexadecimal digits over JSON-like values."""
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def plain(section: Section, *without: str) -> dict[str, Any]:
-    """Return a section as JSON-like values, without keys that are named or harmless."""
-    dropped = _NO_EFFECT_ON_RESULTS.union(without)
-    return section.model_dump(mode="json", exclude=dropped)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Identities:
@@ -60,7 +40,7 @@ class Identities:
     def __init__(self, campaign: Campaign, root: Path) -> None:
         self._campaign = campaign
         self._root = root
-        self._cif_sha = _sha256(root / campaign.crystal.structure)
+        self._cif_sha = file_sha256(root / campaign.crystal.structure)
         self.variants = variants(campaign)
         self.configurations = cache(self._configurations)
         self.labels = cache(self._labels)
@@ -125,7 +105,9 @@ class Identities:
     def thermodynamics(self, set_name: str) -> str:
         """Return the hash of the thermodynamic tables of one set, or of 'all'."""
         return digest(
-            plain(self._campaign.thermodynamics), self.reduction_inputs(set_name)
+            plain(self._campaign.thermodynamics),
+            self.reduction_inputs(set_name),
+            self.reduction_committee(set_name),
         )
 
     def _configurations(self, set_name: str) -> str:
@@ -139,7 +121,7 @@ class Identities:
             crystal,
             settings.counts,
             settings.draw and [settings.draw, self._campaign.seed],
-            settings.imported and _sha256(self._root / settings.imported),
+            settings.imported and file_sha256(self._root / settings.imported),
         )
 
     def _labels(self, task: str, chunk: str) -> str:
@@ -222,6 +204,19 @@ class Identities:
         members = [self.model(member) for member in self.members(name)]
         return members[0] if len(members) == 1 else digest(members)
 
+    def committee_members(self) -> list[str]:
+        """Return the force fields that score relaxed cells; none without a committee.
+
+        The first is the one that relaxed them.
+        """
+        members = self.members(self._campaign.relaxation.potential)
+        return members if len(members) > 1 else []
+
+    def committee_scores(self, set_name: str, chunk: str) -> str:
+        """Return the hash of a ``committee`` chunk."""
+        models = [self.model(member) for member in self.committee_members()]
+        return digest(self.relaxed(set_name, chunk), models)
+
     def sweep(self, sweep: str) -> str:
         """Return the hash of a sweep's table."""
         points = sweep_points(self._campaign, sweep)
@@ -290,3 +285,14 @@ class Identities:
                 for name, chunk in chunks
             ],
         }
+
+    def reduction_committee(self, set_name: str) -> list[str]:
+        """Return the hashes of all ``committee`` chunks of a reduction, in its order."""
+        if not self.committee_members():
+            return []
+        names = list(self._campaign.sets) if set_name == "all" else [set_name]
+        return [
+            self.committee_scores(name, chunk)
+            for name in names
+            for chunk in set_chunks(self._campaign, name)
+        ]

@@ -44,6 +44,7 @@ _COMMITTEE: dict[str, _Cell] = {
     "committee": _number("n_members", ".0f"),
     "spread of S": _number("S_spread_meV_per_atom_K", ".6f"),
     "spread of G": _number("G_spread_eV_per_atom", ".5f"),
+    "spread of pairs / k_B T": _number("pairs_spread_over_kT", ".3f"),
 }
 
 _SHARES = (

@@ -158,24 +158,16 @@ def _or_null(value: float) -> float | None:
 
 def _spread_columns(sums: CanonicalSums, n: int) -> Row:
     """Return how far the members of the committee are apart, over the same rows."""
-    if len(sums.members) < 2:
+    committee = sums.committee
+    if committee is None:
         return {"n_members": 0}
-    members = np.array(
-        [
-            (
-                each.reference_eV + each.mean_excess_eV,
-                each.configurational_entropy_eV_per_K,
-                each.free_energy_eV,
-            )
-            for each in sums.members
-        ]
-    )
-    average, entropy, free_energy = members.std(axis=0, ddof=1).tolist()
+    spread = committee.spread()
     return {
-        "n_members": len(members),
-        "average_spread_eV_per_atom": average / n,
-        "S_spread_meV_per_atom_K": _MILLI * entropy / n,
-        "G_spread_eV_per_atom": free_energy / n,
+        "n_members": committee.n_members,
+        "average_spread_eV_per_atom": spread.average_eV / n,
+        "S_spread_meV_per_atom_K": _MILLI * spread.entropy_eV_per_K / n,
+        "G_spread_eV_per_atom": spread.free_energy_eV / n,
+        "pairs_spread_over_kT": _or_null(committee.pairs_over_kT),
     }
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from confvib.stages.reduction_chunks import ChunkTables
 from confvib.stages.set_facts import SetFacts
+from confvib.tables.parquet import file_metadata
 from confvib.thermo.degeneracy import NO_NAME
 from confvib.thermo.harmonic import harmonic_from_modes
 
@@ -63,30 +64,17 @@ class Level:
         """Whether the free energies come from runs."""
         return self.name == "conf+md"
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything that has a row per configuration."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            name: value for name, value in values.items() if isinstance(value, np.ndarray)
+        }
+
     def only(self, chosen: NDArray[np.bool_]) -> "Level":
         """Return the level with some of its rows."""
-        arrays = {
-            each.name: getattr(self, each.name)[chosen]
-            for each in fields(self)
-            if isinstance(getattr(self, each.name), np.ndarray)
-        }
+        arrays = {name: value[chosen] for name, value in self.arrays().items()}
         return replace(self, **arrays)
-
-
-def joined(levels: Sequence[Level]) -> Level:
-    """Return the rows of several chunks as one level.
-
-    Args:
-        levels: One level at one temperature, of every chunk; one at least.
-    """
-    first = levels[0]
-    arrays = {
-        each.name: np.concatenate([getattr(level, each.name) for level in levels])
-        for each in fields(first)
-        if isinstance(getattr(first, each.name), np.ndarray)
-    }
-    failures = sum((Counter(level.failures) for level in levels), Counter())
-    return replace(first, failures=failures, **arrays)
 
 
 class ChunkLevels:
@@ -152,6 +140,10 @@ class ChunkLevels:
                     found.entropy_eV_per_K,
                     found.heat_capacity_eV_per_K,
                 )
+        # A committee judges the force field of the relaxation, and no other.
+        members = self._shared["members_eV"]
+        if _origin(table) != _origin(self._tables.relaxed):
+            members = members[:, :0]
         # The descent to this point may have led to an arrangement without a name.
         names = np.where(moved, NO_NAME, self._shared["end_arrangement"])
         return [
@@ -166,6 +158,7 @@ class ChunkLevels:
                 published_eV=energy + free,
                 left_basin=moved | self._moved,
                 end_arrangement=names,
+                members_eV=members,
             )
             for temperature_K, free, entropy, heat in zip(
                 temperatures_K, *thermo, strict=True
@@ -215,7 +208,7 @@ class ChunkLevels:
             published_eV=published,
             sigma_eV=of("free_energy_stderr_eV"),
             left_basin=_flags(table, "left_basin")[order] | self._moved,
-            # A committee judges the force field of the relaxation, not that of the runs.
+            # Runs have a force field of their own, which the committee does not judge.
             members_eV=np.zeros((len(order), 0)),
         )
 
@@ -265,6 +258,11 @@ def keys_of(names: Sequence[str | None]) -> NDArray[np.uint64]:
         for name in names
     )
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def _origin(table: pa.Table) -> str | None:
+    """Return the fingerprint of the force field behind a table."""
+    return file_metadata(table).get("model_fingerprint")
 
 
 def _reals(table: pa.Table, column: str) -> Floats:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from confvib.stages.levels import Floats, Level
 from confvib.stages.set_facts import SetFacts
+from confvib.thermo.committee import Committee
 from confvib.thermo.degeneracy import n_shared_minima
 from confvib.thermo.ladder import Ladder
 from confvib.thermo.noise import Noise
@@ -21,8 +22,6 @@ from confvib.thermo.published import PublishedEnsemble, published_ensemble
 from confvib.thermo.resamples import Resamples
 from confvib.thermo.union import merge_ensembles
 from confvib.units import BOLTZMANN_EV_PER_K
-
-Convention = str
 
 
 @dataclass
@@ -70,7 +69,7 @@ class CanonicalSums:
     noise: Noise | None
     resamples: Resamples
     ladder: Ladder
-    members: tuple[CanonicalEnsemble, ...]
+    committee: Committee | None
 
     @classmethod
     def of(cls, level: Level, counts: NDArray[np.uint8], n_atoms: int) -> "CanonicalSums":
@@ -93,7 +92,7 @@ class CanonicalSums:
         )
         # Members are compared over the same rows: those that all of them could score.
         scored = np.isfinite(level.members_eV).all(axis=1)
-        members = level.members_eV[scored].T if scored.any() else ()
+        has_committee = level.members_eV.shape[1] > 1 and scored.any()
         return cls(
             ensemble=ensemble,
             noise=Noise.of(ensemble, effective, weights, level.sigma_eV)
@@ -103,12 +102,15 @@ class CanonicalSums:
                 effective, weights, counts
             ),
             ladder=Ladder.of(effective, weights),
-            members=tuple(
-                canonical_ensemble(
-                    effective[scored] + shift, weights[scored], T, n_atoms=n_atoms
-                )
-                for shift in members
-            ),
+            committee=Committee.of(
+                level.members_eV[scored],
+                effective[scored],
+                weights[scored],
+                T,
+                n_atoms=n_atoms,
+            )
+            if has_committee
+            else None,
         )
 
     def merged(self, other: "CanonicalSums") -> "CanonicalSums":
@@ -121,7 +123,7 @@ class CanonicalSums:
             else None,
             resamples=self.resamples.merged(other.resamples),
             ladder=self.ladder.merged(other.ladder),
-            members=_merged_members(self.members, other.members),
+            committee=_merged(self.committee, other.committee),
         )
 
     def standing_for(self, facts: SetFacts) -> "CanonicalSums":
@@ -142,10 +144,9 @@ class CanonicalSums:
                 ),
             ),
             ladder=self.ladder.standing_for(factor),
-            members=tuple(
-                member.standing_for(facts.n_orbits / member.n_configurations)
-                for member in self.members
-            ),
+            committee=None
+            if self.committee is None
+            else self.committee.standing_for(facts.n_orbits),
         )
 
 
@@ -201,13 +202,8 @@ class PublishedSums:
         )
 
 
-Sums = CanonicalSums | PublishedSums
-
-
-def _merged_members(
-    first: tuple[CanonicalEnsemble, ...], second: tuple[CanonicalEnsemble, ...]
-) -> tuple[CanonicalEnsemble, ...]:
-    """Merge member by member; a chunk that none could score adds nothing."""
-    if not first or not second:
+def _merged(first: Committee | None, second: Committee | None) -> Committee | None:
+    """Merge two committees; a chunk that none could score adds nothing."""
+    if first is None or second is None:
         return first or second
-    return tuple(merge_ensembles(*pair) for pair in zip(first, second, strict=True))
+    return first.merged(second)

@@ -1,7 +1,7 @@
 """What a surrogate learns from: values of the computed rows, features of all rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from confvib.crystal.configuration import unpack_occupancy
 from confvib.crystal.correlations import correlations
-from confvib.stages.levels import ChunkLevels, Level, joined
+from confvib.stages.levels import ChunkLevels, Level
 from confvib.stages.reduction_chunks import read_chunks
 from confvib.stages.selection import parent_of
 from confvib.stages.set_facts import SetFacts, set_facts
@@ -162,7 +162,7 @@ def targets(subject: Subject, settings: Mapping[str, Any]) -> Iterator[Target]:
     levels = settings["levels"]
     for temperature_K in settings["temperatures_K"]:
         if "conf" in levels:
-            level = joined([each.conf(temperature_K) for each in subject.chunks])
+            level = _joined([each.conf(temperature_K) for each in subject.chunks])
             yield _of_level("energy", level, level.energy_eV)
         if "conf+harmonic" in levels:
             level = _harmonic(subject, temperature_K)
@@ -175,7 +175,14 @@ def targets(subject: Subject, settings: Mapping[str, Any]) -> Iterator[Target]:
 
 
 def _harmonic(subject: Subject, temperature_K: float) -> Level:
-    return joined([each.conf_harmonic([temperature_K])[0] for each in subject.chunks])
+    return _joined([each.conf_harmonic([temperature_K])[0] for each in subject.chunks])
+
+
+def _joined(levels: Sequence[Level]) -> Level:
+    """Return the rows of several chunks, one at least, as one level."""
+    parts = [level.arrays() for level in levels]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return replace(levels[0], **arrays)
 
 
 def _of_level(quantity: str, level: Level, value_eV: NDArray[np.float64]) -> Target:
@@ -190,7 +197,7 @@ def _of_level(quantity: str, level: Level, value_eV: NDArray[np.float64]) -> Tar
 
 def _anharmonic(subject: Subject, temperature_K: float) -> Target:
     """Return A(md) - A_H of the rows that have both, with the error of the runs."""
-    md = joined([each.conf_md(temperature_K) for each in subject.chunks])
+    md = _joined([each.conf_md(temperature_K) for each in subject.chunks])
     harmonic = _harmonic(subject, temperature_K)
     known = dict(zip(harmonic.config_ids, harmonic.free_energy_eV, strict=True))
     both = np.array([key in known for key in md.config_ids], dtype=bool)

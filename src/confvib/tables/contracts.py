@@ -227,6 +227,11 @@ THERMODYNAMICS = TableSchema(
         ),
         Column("S_spread_meV_per_atom_K", REAL, "likewise", "meV/(atom K)"),
         Column("G_spread_eV_per_atom", REAL, "likewise", "eV/atom"),
+        Column(
+            "pairs_spread_over_kT",
+            REAL,
+            "of the difference of two configurations, rms over pairs: what moves weights",
+        ),
         Column("n_configurations", REAL, "what the set holds under its equivalence"),
         Column("n_selected", COUNT, "rows that the campaign samples"),
         Column("n_used", COUNT, "rows that entered"),

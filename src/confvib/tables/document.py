@@ -3,6 +3,7 @@
 import sys
 
 from confvib.tables import (
+    committee_contracts,
     contracts,
     crosscheck_contracts,
     shares_contracts,
@@ -23,6 +24,7 @@ _WHERE = {
     "predictions": ("models/{model}/predictions", "frame", "evaluate_potential"),
     "metrics": ("models/{model}/metrics", "split", "evaluate_potential"),
     "relaxed": ("relaxed/{set}/{chunk}", "configuration", "relax_configurations"),
+    "committee": ("committee/{set}/{chunk}", "configuration", "score_committee"),
     "harmonic": ("harmonic/{set}/{chunk}", "configuration", "compute_normal_modes"),
     "dynamics": (
         "dynamics/{set}/{T}K/{chunk}",
@@ -117,6 +119,7 @@ def markdown() -> str:
         for module in (
             contracts,
             shares_contracts,
+            committee_contracts,
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,

@@ -276,8 +276,15 @@ def test_a_committee_shifts_F_and_leaves_the_entropy(tmp_path):
             np.std([0.0, 0.3, -0.1], ddof=1) / N_ATOMS
         )
         assert row["S_spread_meV_per_atom_K"] == pytest.approx(0, abs=1e-9)
-    # It judges the force field of the relaxation, not that of the runs.
+        assert row["pairs_spread_over_kT"] == pytest.approx(0, abs=1e-9)
+    # It judges the force field of the relaxation, not that of the runs,
     assert rows.loc["canonical", "conf+md", T]["n_members"] == 0
+    # nor that of modes which another one gave.
+    sets.origin = {f"harmonic_6_2_{k}": {"model_fingerprint": "other"} for k in range(4)}
+    again = reduced(sets, "6_2")["thermodynamics"].set_index(["convention", "level"])
+    found = again.sort_index()["n_members"]
+    assert found["canonical", "conf"].tolist() == [3, 3]
+    assert found["canonical", "conf+harmonic"].tolist() == [0, 0]
 
 
 def refusal(sets):
