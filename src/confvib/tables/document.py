@@ -5,6 +5,7 @@ import sys
 from confvib.tables import (
     contracts,
     crosscheck_contracts,
+    sampling_contracts,
     surrogate_contracts,
     training_contracts,
 )
@@ -74,6 +75,21 @@ _WHERE = {
         "quantity, temperature, selection, fraction and repeat",
         "validate_surrogate",
     ),
+    "sampling_curves": (
+        "sampling/curves/{set}",
+        "level, temperature, estimator and number of rows",
+        "validate_sampling",
+    ),
+    "sampling_tests": (
+        "sampling/tests/{set}",
+        "level, temperature, test and estimator",
+        "validate_sampling",
+    ),
+    "sampling_verdicts": (
+        "sampling/verdicts/{set}",
+        "level and temperature",
+        "validate_sampling",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -107,6 +123,7 @@ def markdown() -> str:
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,
+            sampling_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)
