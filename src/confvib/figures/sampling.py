@@ -87,7 +87,7 @@ def _panel(
 ) -> None:
     """Draw one temperature in one convention."""
     temperature_K = float(curves["temperature_K"].iloc[0])
-    if not (curves["estimator"] == convention).any():
+    if convention not in set(curves["estimator"]):
         say_instead(axes, f"{convention}: fewer than two rows")
         return
     for estimator, label, colour in _PANELS[convention]:
@@ -110,17 +110,16 @@ def _panel(
         )
         if estimator == convention:
             axes.axhline(median[-1], color=colour, linewidth=0.8, linestyle=":")
-    if convention == "published":
-        counted = -1e3 * BOLTZMANN_EV_PER_K * temperature_K * np.log(size)
-        axes.plot(size, counted, color=GREY, linestyle="--", label="−k$_B$T ln m")
+        if estimator == "published":
+            counted = -1e3 * BOLTZMANN_EV_PER_K * temperature_K * np.log(size)
+            axes.plot(size, counted, color=GREY, linestyle="--", label="−k$_B$T ln m")
     chosen = _of(tests, "estimator", *(name for name, *_ in _PANELS[convention]))
     _mark_density(axes, _of(chosen, "test", "density"))
     axes.set_xscale("log")
     axes.set_xlabel("rows m in random order")
-    axes.set_ylabel("−TS (meV/atom)")
+    axes.set_ylabel(f"{temperature_K:g} K\n−TS (meV/atom)")
     axes.set_title(
-        f"{temperature_K:g} K, {CONVENTIONS[convention]}\n"
-        + wrapped(_in_words(chosen, convention), 52)
+        f"{CONVENTIONS[convention]}\n{wrapped(_in_words(chosen, convention), 46)}"
     )
 
 

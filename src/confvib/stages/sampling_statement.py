@@ -13,14 +13,14 @@ def statement(found: Sparseness, temperature_K: float, tolerance_kT: float) -> s
     """
     verdict = "too sparse" if found.sparse else "dense enough"
     few = (
-        f"the heaviest of {found.n_rows:,} rows carries {found.p_max:.1%} of the weight, "
+        f"the heaviest of {found.n_rows:,} rows carries {100 * found.p_max:.1f} % of the weight, "
         f"{found.n99:,} carry 99 %"
     )
     halves = (
         f"a random half of them puts F between {_signed(found.F_half_p05_kT)} and "
         f"{_signed(found.F_half_p95_kT)} k_BT and S_conf between "
         f"{_signed(found.S_half_p05_kB)} and {_signed(found.S_half_p95_kB)} k_B per cell "
-        f"from what all give (5-95 %), {_against(found)} {tolerance_kT:g}"
+        f"from what all give (5–95 %), {_against(found)} {tolerance_kT:g}"
     )
     return f"{verdict} for {temperature_K:g} K: {few}; {halves}"
 

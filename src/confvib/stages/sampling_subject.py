@@ -60,7 +60,8 @@ def rows_of(
     """
     mask = (table["convention"] == convention) & (table["level"] == level)
     mask &= (table["temperature_K"] == temperature_K) & (table["status"] == "ok")
-    part = table[mask].sort_values("rank")
+    part = table.iloc[np.flatnonzero(mask)]
+    part = part.iloc[np.argsort(part["rank"].to_numpy(np.int64))]
     ranks = part["rank"].to_numpy(np.int64)
     if ranks.size == 0 or ranks[-1] < 2:
         return None

@@ -168,9 +168,9 @@ def test_the_verdict_depends_on_temperature(outputs):
 def test_statement_names_the_row_that_decides():
     found = Sparseness(4493, 0.72, 9, 1.9, -0.69, 1.25, -0.1, 0.4, True, True)
     assert statement(found, 300.0, 0.5) == (
-        "too sparse for 300 K: the heaviest of 4,493 rows carries 72.0% of the weight, "
+        "too sparse for 300 K: the heaviest of 4,493 rows carries 72.0 % of the weight, "
         "9 carry 99 %; a random half of them puts F between −0.69 and +1.2 k_BT and "
-        "S_conf between −0.1 and +0.4 k_B per cell from what all give (5-95 %), more "
+        "S_conf between −0.1 and +0.4 k_B per cell from what all give (5–95 %), more "
         "than the allowed 0.5"
     )
 
