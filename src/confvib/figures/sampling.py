@@ -69,17 +69,15 @@ def sampling_figure(curves: pd.DataFrame, tests: pd.DataFrame, level: str) -> Fi
         figure.suptitle(wrapped(_title(drawn, level)), fontsize=8.5)
         panels = figure.subplots(len(temperatures), 2, squeeze=False)
         for line, temperature_K in zip(panels, temperatures, strict=True):
+            at, tested = _at(temperature_K, drawn), _at(temperature_K, points)
             for axes, convention in zip(line, CONVENTIONS, strict=True):
-                _panel(axes, *_at(temperature_K, drawn, points), convention)
+                _panel(axes, at, tested, convention)
         legend_below(figure, panels.flat, 3)
     return figure
 
 
-def _at(temperature_K: float, *tables: pd.DataFrame) -> list[pd.DataFrame]:
-    return [
-        chosen_rows(rows, real_column(rows, "temperature_K") == temperature_K)
-        for rows in tables
-    ]
+def _at(temperature_K: float, rows: pd.DataFrame) -> pd.DataFrame:
+    return chosen_rows(rows, real_column(rows, "temperature_K") == temperature_K)
 
 
 def _panel(

@@ -13,8 +13,8 @@ def statement(found: Sparseness, temperature_K: float, tolerance_kT: float) -> s
     """
     verdict = "too sparse" if found.sparse else "dense enough"
     few = (
-        f"the heaviest of {found.n_rows:,} rows carries {100 * found.p_max:.1f} % of the weight, "
-        f"{found.n99:,} carry 99 %"
+        f"the heaviest of {found.n_rows:,} rows carries {100 * found.p_max:.1f} % of the "
+        f"weight, {found.n99:,} carry 99 %"
     )
     halves = (
         f"a random half of them puts F between {_signed(found.F_half_p05_kT)} and "
