@@ -30,6 +30,7 @@ include: "workflow/rules/validation.smk"
 include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
+include: "workflow/rules/sampling.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -40,6 +41,7 @@ localrules:
     selection_gain,
     crosscheck,
     surrogate,
+    sampling,
 
 
 rule all:
@@ -89,3 +91,11 @@ rule surrogate:
         rules.predict_configurations.output,
     message:
         "Surrogate of campaign {CFG.campaign} is complete"
+
+
+rule sampling:
+    input:
+        sampling_figures,
+        rules.render_sampling.output,
+    message:
+        "Sampling tests of campaign {CFG.campaign} are complete"

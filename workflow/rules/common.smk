@@ -11,6 +11,11 @@ from confvib.campaign.identity import Identities
 from confvib.campaign.library_path import expose_library
 from confvib.campaign.names import chunk_names, label_chunks, set_chunks
 from confvib.campaign.spectra_identity import averaged_spectra, spectra_inputs
+from confvib.campaign.sampling_identity import (
+    sampling_sets,
+    sampling_settings,
+    sampling_tables,
+)
 from confvib.campaign.surrogate_identity import (
     surrogate_inputs,
     surrogate_kinds,
@@ -205,6 +210,24 @@ def surrogate_files(kind):
         ]
 
     return files
+
+
+def sampling_files(kind):
+    """The files of one kind of all sets whose sampling is tested."""
+    return [
+        f"{RESULTS}/sampling/{kind}/{name}.parquet"
+        for name in sampling_sets(CFG, section_of("sampling"))
+    ]
+
+
+def sampling_figures(wildcards):
+    """The figures of the sampling target."""
+    section = section_of("sampling")
+    return [
+        f"{RESULTS}/figures/sampling_{name}_{level}.svg"
+        for name in sampling_sets(CFG, section)
+        for level in section.levels
+    ]
 
 
 def minutes(base):

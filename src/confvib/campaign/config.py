@@ -17,6 +17,7 @@ from confvib.campaign.crystal_settings import CrystalSettings, SetSettings
 from confvib.campaign.label_settings import LabelSettings
 from confvib.campaign.mistakes import describe
 from confvib.campaign.model_settings import PotentialsSettings
+from confvib.campaign.sampling_settings import Level, SamplingSettings
 from confvib.campaign.section import Name, Section
 from confvib.campaign.stage_settings import (
     DynamicsSettings,
@@ -48,6 +49,17 @@ class Campaign(Section):
     selection_gain: SizeSweepSettings | None = None
     crosscheck: CrosscheckSettings | None = None
     surrogate: SurrogateSettings | None = None
+    sampling: SamplingSettings | None = None
+
+    @property
+    def reduced_temperatures_K(self) -> dict[Level, tuple[float, ...]]:
+        """Temperatures at which each level enters the thermodynamic tables."""
+        anywhere = self.thermodynamics.temperatures_K
+        return {
+            "conf": anywhere,
+            "conf+harmonic": anywhere,
+            "conf+md": self.dynamics.temperatures_K,
+        }
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
@@ -89,6 +101,12 @@ class Campaign(Section):
                 f"surrogate.set = {self.surrogate.set!r}: expected one of {[*self.sets]}"
             )
             raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _sampling_agrees(self) -> Self:
+        if self.sampling is not None:
+            self.sampling.check(self.sets, self.reduced_temperatures_K)
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from confvib.tables import (
     committee_contracts,
     contracts,
     crosscheck_contracts,
+    sampling_contracts,
     shares_contracts,
     spectra_contracts,
     surrogate_contracts,
@@ -88,6 +89,21 @@ _WHERE = {
         "temperature, source, weighting and element",
         "average_spectra",
     ),
+    "sampling_curves": (
+        "sampling/curves/{set}",
+        "level, temperature, estimator and number of rows",
+        "validate_sampling",
+    ),
+    "sampling_tests": (
+        "sampling/tests/{set}",
+        "level, temperature, test and estimator",
+        "validate_sampling",
+    ),
+    "sampling_verdicts": (
+        "sampling/verdicts/{set}",
+        "level and temperature",
+        "validate_sampling",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -124,6 +140,7 @@ def markdown() -> str:
             crosscheck_contracts,
             surrogate_contracts,
             spectra_contracts,
+            sampling_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

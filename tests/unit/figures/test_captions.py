@@ -41,6 +41,7 @@ def render(name, wildcards=(), engine="vasp"):
         ("selection_gain.rst", {}, ["meV/Å", "farthest points"]),
         ("crosscheck.rst", {}, ["meV/atom", "k_B T / 2 per cell", "Frenkel–Ladd"]),
         ("surrogate.rst", {}, ["k_B T per cell", "overlap", "Horvitz–Thompson"]),
+        ("sampling.rst", {}, ["meV/atom", "5–95 %", "−k_B T ln m", "per cell"]),
     ],
 )
 def test_captions_state_quantity_and_unit(name, wildcards, phrases):
@@ -90,4 +91,5 @@ def test_every_caption_is_tested():
         "selection_gain.rst",
         "crosscheck.rst",
         "surrogate.rst",
+        "sampling.rst",
     }
