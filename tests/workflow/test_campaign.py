@@ -9,14 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from confvib.tables.contracts import (
-    CONFIGURATIONS,
-    DYNAMICS,
-    HARMONIC,
-    RELAXED,
-    THERMODYNAMICS,
-)
+from confvib.tables.contracts import CONFIGURATIONS, DYNAMICS, HARMONIC, RELAXED
 from confvib.tables.parquet import file_metadata, read_table
+from confvib.tables.thermodynamics_contracts import THERMODYNAMICS
 from confvib.tables.training_contracts import SWEEP
 
 pytestmark = pytest.mark.slow

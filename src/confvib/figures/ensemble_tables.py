@@ -10,7 +10,7 @@ from confvib.figures.measured import plain, plus_minus
 from confvib.figures.page import html_table
 from confvib.figures.rows import require_columns
 from confvib.figures.verdict import Row
-from confvib.tables.shares_contracts import SHARES
+from confvib.tables.thermodynamics_contracts import SHARES
 
 _Cell = Callable[[Row], str]
 
@@ -63,7 +63,7 @@ def ensemble_html(level: str, rows: Iterable[tuple[float, Row]]) -> str:
 
     Args:
         level: ``conf``, ``conf+harmonic`` or ``conf+md``.
-        rows: Temperature [K] and canonical row of ``tables.contracts.THERMODYNAMICS``.
+        rows: Temperature [K] and canonical row of the ``thermodynamics`` table.
     """
     found = list(rows)
     columns = dict(_ALWAYS)
@@ -89,7 +89,7 @@ def shares_html(shares: pd.DataFrame) -> list[str]:
     """Return how a union's weight is divided between its sets; nothing for one set.
 
     Args:
-        shares: Rows of ``tables.shares_contracts.SHARES``.
+        shares: Rows of ``tables.thermodynamics_contracts.SHARES``.
 
     Raises:
         TableError: A column is missing.

@@ -20,7 +20,7 @@ from confvib.figures.measured import MISSING, concise, plain, plus_minus
 from confvib.figures.page import document, html_table, notes_list
 from confvib.figures.rows import require_columns
 from confvib.figures.verdict import Row, engine_warning, flags_in_words
-from confvib.tables.contracts import THERMODYNAMICS
+from confvib.tables.thermodynamics_contracts import THERMODYNAMICS
 
 TEXT_WIDTH = 110
 """Columns of the plain-text table."""
@@ -61,11 +61,11 @@ def gibbs_table_html(
     """Write the thermodynamics of all sets as one self-contained HTML page.
 
     Args:
-        thermodynamics: Rows of ``tables.contracts.THERMODYNAMICS`` of one or more sets;
-            rows that are not ok are shown with their reason.
+        thermodynamics: Rows of ``tables.thermodynamics_contracts.THERMODYNAMICS`` of one
+            or more sets; rows that are not ok are shown with their reason.
         engine: The configuration's ``labels.engine``: vasp, ase or ionic.
         campaign: Name of the campaign, for the title.
-        shares: Rows of ``tables.shares_contracts.SHARES``; None leaves them out.
+        shares: Rows of ``tables.thermodynamics_contracts.SHARES``; None leaves them out.
 
     Returns:
         The page: per set and level the averages [eV/atom], S [meV/(atom K)], -TS and G

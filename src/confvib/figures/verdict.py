@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Row = Mapping[str, Any]
-"""One row of ``tables.contracts.THERMODYNAMICS``; null is None or NaN."""
+"""One row of ``tables.thermodynamics_contracts.THERMODYNAMICS``; null is None or NaN."""
 
 
 _TOO_NOISY = "the free energies are too uncertain to serve as Boltzmann weights"

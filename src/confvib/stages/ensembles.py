@@ -11,8 +11,7 @@ from confvib.stages.level_sums import LevelKey, OfSet, Reduction, Running
 from confvib.stages.set_facts import SetFacts
 from confvib.stages.sums import CanonicalSums, PublishedSums, Tally
 from confvib.stages.verdict import failures, verdict
-from confvib.tables.contracts import THERMODYNAMICS
-from confvib.tables.shares_contracts import SHARES
+from confvib.tables.thermodynamics_contracts import SHARES, THERMODYNAMICS
 from confvib.thermo.bootstrap import canonical_errors, published_errors
 from confvib.thermo.convergence import canonical_convergence, published_convergence
 from confvib.thermo.reliability import freezing

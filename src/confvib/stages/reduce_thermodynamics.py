@@ -14,10 +14,9 @@ from confvib.stages.ensembles import (
 from confvib.stages.job import Progress
 from confvib.stages.level_sums import Settings, sum_levels
 from confvib.stages.set_facts import set_facts
-from confvib.tables.contracts import CONVERGENCE, THERMODYNAMICS
 from confvib.tables.parquet import write_columns, write_table
 from confvib.tables.provenance import collect
-from confvib.tables.shares_contracts import SHARES
+from confvib.tables.thermodynamics_contracts import CONVERGENCE, SHARES, THERMODYNAMICS
 
 
 def reduce_thermodynamics(

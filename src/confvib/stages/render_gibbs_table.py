@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from confvib.figures.table import gibbs_table_html, gibbs_table_text
 from confvib.tables.atomic import write_atomically
-from confvib.tables.contracts import THERMODYNAMICS
 from confvib.tables.parquet import read_table
-from confvib.tables.shares_contracts import SHARES
+from confvib.tables.thermodynamics_contracts import SHARES, THERMODYNAMICS
 
 
 def render_gibbs_table(

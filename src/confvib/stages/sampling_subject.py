@@ -49,7 +49,7 @@ def rows_of(
     number and its weight is their sum; they are given as that many equal rows.
 
     Args:
-        table: Rows of ``tables.contracts.CONVERGENCE`` of one set.
+        table: Rows of ``tables.thermodynamics_contracts.CONVERGENCE`` of one set.
         convention: canonical or published.
         level: conf, conf+harmonic or conf+md.
         temperature_K: Temperature.

@@ -13,7 +13,6 @@ from confvib.stages.job import Progress
 from confvib.stages.sampling_rows import Subject
 from confvib.stages.sampling_statement import statement
 from confvib.stages.sampling_subject import atoms_per_cell, rows_of
-from confvib.tables.contracts import CONVERGENCE
 from confvib.tables.parquet import read_table, write_table
 from confvib.tables.provenance import collect
 from confvib.tables.sampling_contracts import (
@@ -21,6 +20,7 @@ from confvib.tables.sampling_contracts import (
     SAMPLING_TESTS,
     SAMPLING_VERDICTS,
 )
+from confvib.tables.thermodynamics_contracts import CONVERGENCE
 
 Row = dict[str, Any]
 _SCHEMAS = {

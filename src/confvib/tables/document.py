@@ -7,9 +7,9 @@ from confvib.tables import (
     contracts,
     crosscheck_contracts,
     sampling_contracts,
-    shares_contracts,
     spectra_contracts,
     surrogate_contracts,
+    thermodynamics_contracts,
     training_contracts,
 )
 from confvib.tables.schema import TableSchema
@@ -134,7 +134,7 @@ def markdown() -> str:
         value
         for module in (
             contracts,
-            shares_contracts,
+            thermodynamics_contracts,
             committee_contracts,
             training_contracts,
             crosscheck_contracts,

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from confvib.thermo.partition import canonical_ensemble
 from confvib.thermo.random_order import RandomOrders
+from confvib.thermo.sampling import boltzmann_probabilities, n_covering
 from confvib.units import BOLTZMANN_EV_PER_K
 
 
@@ -90,7 +91,7 @@ def sparseness(
     return Sparseness(
         whole.n_configurations,
         whole.p_max,
-        whole.n99,
+        n_covering(boltzmann_probabilities(effective_eV, weights, temperature_K)),
         whole.ess,
         *quantiles,
         one_row_decides=whole.p_max > max_share,

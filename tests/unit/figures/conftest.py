@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from confvib.tables import contracts
+from confvib.tables import contracts, thermodynamics_contracts
 from confvib.tables.spectra_contracts import AVERAGED_SPECTRA
 from confvib.units import BOLTZMANN_EV_PER_K
 
@@ -134,7 +134,7 @@ def make_convergence(rng):
         energy = -8.78 * N_ATOMS + rng.normal(scale=0.1, size=n)
         g = rng.choice([24.0, 48.0, 96.0], size=n)
         return frame(
-            contracts.CONVERGENCE,
+            thermodynamics_contracts.CONVERGENCE,
             [
                 row
                 for level in levels
@@ -280,4 +280,4 @@ def thermodynamics():
             coverage_rows=0.5,
         )
     )
-    return frame(contracts.THERMODYNAMICS, rows)
+    return frame(thermodynamics_contracts.THERMODYNAMICS, rows)

@@ -10,8 +10,8 @@ from confvib.stages.job import Progress
 from confvib.stages.reduce_thermodynamics import reduce_thermodynamics
 from confvib.stages.reduction_chunks import read_chunks
 from confvib.stages.set_facts import set_facts
-from confvib.tables.contracts import CONVERGENCE, THERMODYNAMICS
 from confvib.tables.parquet import read_table
+from confvib.tables.thermodynamics_contracts import CONVERGENCE, THERMODYNAMICS
 from confvib.thermo.harmonic import harmonic_from_modes
 from confvib.units import BOLTZMANN_EV_PER_K as KB
 

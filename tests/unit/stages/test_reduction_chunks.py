@@ -11,17 +11,10 @@ from confvib.errors import TableError
 from confvib.stages.job import Progress
 from confvib.stages.reduce_thermodynamics import reduce_thermodynamics
 from confvib.tables.committee_contracts import COMMITTEE
-from confvib.tables.contracts import (
-    CONFIGURATIONS,
-    CONVERGENCE,
-    DYNAMICS,
-    HARMONIC,
-    RELAXED,
-    THERMODYNAMICS,
-)
+from confvib.tables.contracts import CONFIGURATIONS, DYNAMICS, HARMONIC, RELAXED
 from confvib.tables.parquet import read_table, write_table
 from confvib.tables.provenance import collect
-from confvib.tables.shares_contracts import SHARES
+from confvib.tables.thermodynamics_contracts import CONVERGENCE, SHARES, THERMODYNAMICS
 from confvib.thermo.partition import canonical_ensemble
 from confvib.units import BOLTZMANN_EV_PER_K as KB
 

@@ -13,7 +13,7 @@ from confvib.stages.render_sampling import render_sampling
 from confvib.stages.sampling_statement import statement
 from confvib.stages.sampling_subject import rows_of
 from confvib.stages.validate_sampling import validate_sampling
-from confvib.tables.contracts import CONVERGENCE, RELAXED
+from confvib.tables.contracts import RELAXED
 from confvib.tables.parquet import read_table, write_table
 from confvib.tables.provenance import collect
 from confvib.tables.sampling_contracts import (
@@ -21,6 +21,7 @@ from confvib.tables.sampling_contracts import (
     SAMPLING_TESTS,
     SAMPLING_VERDICTS,
 )
+from confvib.tables.thermodynamics_contracts import CONVERGENCE
 from confvib.thermo.convergence import canonical_convergence, published_convergence
 from confvib.thermo.sparseness import Sparseness
 from confvib.units import BOLTZMANN_EV_PER_K as KB
