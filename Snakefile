@@ -29,6 +29,7 @@ include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/phases.smk"
 include: "workflow/rules/companions.smk"
 
 
@@ -41,6 +42,8 @@ rule all:
         expand(rules.plot_free_energies.output, set=SETS, level=LEVELS),
         expand(rules.plot_pdos.output, set=SETS),
         [getattr(rules, f"{phase}_all").input for phase in CFG.phases],
+        expand(rules.plot_phase_stability.output, phase=CFG.phases),
+        rules.render_phase_stability.output if CFG.phases else [],
     localrule: True
     message:
         f"Campaign {CFG.campaign} is complete"

@@ -73,8 +73,11 @@ SHARED = {
             "crystal": {
                 "structure": "resources/structures/t-LLZO.cif",
                 "site_groups": {
-                    **{"24d": None, "96h": None},
-                    **{"8a": "Li", "16f": "Li", "32g": "Li"},
+                    "24d": None,
+                    "96h": None,
+                    "8a": "Li",
+                    "16f": "Li",
+                    "32g": "Li",
                 },
                 "distance_rules": [],
             },

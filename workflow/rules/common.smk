@@ -3,13 +3,24 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from confvib.campaign.companions import companions, is_companion, trained_for
+from confvib.campaign.companions import (
+    companions,
+    is_companion,
+    phases_of,
+    trained_for,
+)
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities, plain
 from confvib.campaign.library_path import expose_library
 from confvib.campaign.names import chunk_names, label_chunks, set_chunks
+from confvib.campaign.phase_identity import (
+    atoms_per_formula,
+    comparison,
+    phase_stability,
+    whole_set,
+)
 from confvib.campaign.surrogate_identity import (
     surrogate_inputs,
     surrogate_kinds,

@@ -79,10 +79,10 @@ class Identities:
         """Return the slice of labelled configurations that a chunk stands for."""
         labels = self._campaign.labels
         if task == "relaxation":
-            task_settings = labels.relaxation
-            return chunk_slice(
-                task_settings.configurations, task_settings.chunks, int(chunk)
-            )
+            each = labels.relaxation
+            number = each.configurations
+            items = number if number == "all" else number * each.copies
+            return chunk_slice(items, each.chunks, int(chunk))
         return chunk_slice(
             labels.heating.trajectories, labels.heating.trajectories, int(chunk)
         )
@@ -99,7 +99,10 @@ class Identities:
     def task(self, task: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""
         section = getattr(self._campaign.labels, task)
-        return plain(section, "configurations", "chunks", "trajectories")
+        without = ["configurations", "chunks", "trajectories"]
+        if getattr(section, "copies", 1) == 1:
+            without.append("copies")  # what was labelled before this key stays as it is
+        return plain(section, *without)
 
     def harmonic(self, set_name: str, chunk: str) -> str:
         """Return the hash of a ``harmonic`` chunk."""

@@ -5,6 +5,7 @@ import sys
 from confvib.tables import (
     contracts,
     crosscheck_contracts,
+    phase_contracts,
     surrogate_contracts,
     training_contracts,
 )
@@ -74,6 +75,16 @@ _WHERE = {
         "quantity, temperature, selection, fraction and repeat",
         "validate_surrogate",
     ),
+    "phase_stability": (
+        "phases/stability",
+        "phase, convention, level and temperature",
+        "compare_phases",
+    ),
+    "phase_crossings": (
+        "phases/crossings",
+        "crossing, or curve without one",
+        "compare_phases",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -107,6 +118,7 @@ def markdown() -> str:
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,
+            phase_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

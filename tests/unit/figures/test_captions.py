@@ -41,6 +41,7 @@ def render(name, wildcards=(), engine="vasp"):
         ("selection_gain.rst", {}, ["meV/Å", "farthest points"]),
         ("crosscheck.rst", {}, ["meV/atom", "k_B T / 2 per cell", "Frenkel–Ladd"]),
         ("surrogate.rst", {}, ["k_B T per cell", "overlap", "Horvitz–Thompson"]),
+        ("phase_stability.rst", {"phase": "beta"}, ["meV/atom", "Helmholtz", "minus G"]),
     ],
 )
 def test_captions_state_quantity_and_unit(name, wildcards, phrases):
@@ -65,7 +66,7 @@ def test_one_caption_serves_every_level(level, phrase):
 
 @pytest.mark.parametrize(("engine", "warned"), [("ionic", True), ("vasp", False)])
 def test_reports_on_the_ionic_potential_say_so(engine, warned):
-    for name in ("workflow.rst", "gibbs_table.rst"):
+    for name in ("workflow.rst", "gibbs_table.rst", "phase_stability.rst"):
         assert ("not a prediction for the material" in render(name, engine=engine)) is (
             warned
         )
@@ -90,4 +91,5 @@ def test_every_caption_is_tested():
         "selection_gain.rst",
         "crosscheck.rst",
         "surrogate.rst",
+        "phase_stability.rst",
     }
