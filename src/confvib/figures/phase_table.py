@@ -132,7 +132,7 @@ def _warning(engine: str) -> str:
     warning = engine_warning(engine)
     return warning and (
         f"{warning} It orders cubic below tetragonal LLZO, against experiment and DFT: "
-        "the sign of ΔG below is not that of the material."
+        "the sign of ΔG need not be that of the material."
     )
 
 
@@ -194,7 +194,8 @@ def _line(row: dict[str, Any]) -> str:
 def _turn(turn: dict[str, Any]) -> str:
     """Say where the curve crosses zero, or that it does not."""
     if pd.isna(turn["temperature_K"]):
-        return f"No transition: {turn['reason']}."
+        known = turn["status"] == "no_crossing"
+        return f"{'No transition' if known else 'Transition unknown'}: {turn['reason']}."
     error = plain(turn["temperature_stderr_K"], ".0f")
     known = f" ± {error}" if error[0].isdigit() else ""
     ours = turn["stable_below"] == "campaign"
