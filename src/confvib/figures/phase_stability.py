@@ -57,7 +57,9 @@ def phase_stability_figure(
     with style():
         figure = new_figure(7.0, 3.4)
         panels = figure.subplots(1, 2)
-        title = f"G of the campaign's crystal minus G of {phase}: below 0, {phase} loses"
+        title = (
+            f"ΔG: the campaign's crystal minus {phase}; below 0, {phase} is less stable"
+        )
         warning = engine_warning(engine)
         figure.suptitle(wrapped(f"{title}. {warning}".strip()), fontsize=8.5)
         for axes, (convention, meaning) in zip(panels, CONVENTIONS.items(), strict=True):
@@ -91,8 +93,10 @@ def _panel(axes: Axes, rows: pd.DataFrame, turns: pd.DataFrame) -> None:
             reported[shown],
             linestyle="none",
             marker="*",
-            markersize=8,
+            markersize=9,
             color=BLACK,
+            markerfacecolor="none",
+            zorder=4,
             label="reported",
         )
     axes.set_xlabel("T (K)")
