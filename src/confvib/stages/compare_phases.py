@@ -143,12 +143,12 @@ def _stderr(row: Row, canonical: Mapping[str, Any], n_atoms: int) -> float:
     """
     if row["G_stderr_eV_per_atom"] is not None:
         return row["G_stderr_eV_per_atom"]
-    if not n_atoms or row["n_configurations"] != 1:
+    if row["n_configurations"] != 1:
         return math.nan
     if row["level"] != "conf+md":
         return 0.0
     noise = canonical.get("noise_sigma_over_kT")
-    if row["convention"] != "canonical" or noise is None:
+    if row["convention"] != "canonical" or noise is None or not n_atoms:
         return math.nan
     return noise * BOLTZMANN_EV_PER_K * row["temperature_K"] / n_atoms
 
