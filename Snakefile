@@ -32,16 +32,8 @@ include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/sampling.smk"
 include: "workflow/rules/report.smk"
-
-
-localrules:
-    all,
-    learning_curve,
-    degrees_sweep,
-    selection_gain,
-    crosscheck,
-    surrogate,
-    sampling,
+include: "workflow/rules/phases.smk"
+include: "workflow/rules/companions.smk"
 
 
 rule all:
@@ -52,13 +44,18 @@ rule all:
         expand(rules.plot_history.output, model=MODELS),
         expand(rules.plot_free_energies.output, set=SETS, level=LEVELS),
         expand(rules.plot_pdos.output, set=SETS),
+        [getattr(rules, f"{phase}_all").input for phase in CFG.phases],
+        expand(rules.plot_phase_stability.output, phase=CFG.phases),
+        rules.render_phase_stability.output if CFG.phases else [],
+    localrule: True
     message:
-        "Campaign {CFG.campaign} is complete"
+        f"Campaign {CFG.campaign} is complete"
 
 
 rule learning_curve:
     input:
         rules.plot_learning_curve.output,
+    localrule: True
     message:
         "Learning curve of campaign {CFG.campaign} is complete"
 
@@ -66,6 +63,7 @@ rule learning_curve:
 rule degrees_sweep:
     input:
         rules.render_degrees_table.output,
+    localrule: True
     message:
         "Degrees sweep of campaign {CFG.campaign} is complete"
 
@@ -73,6 +71,7 @@ rule degrees_sweep:
 rule selection_gain:
     input:
         rules.plot_selection_gain.output,
+    localrule: True
     message:
         "Comparison of selections of campaign {CFG.campaign} is complete"
 
@@ -81,6 +80,7 @@ rule crosscheck:
     input:
         rules.plot_crosscheck.output,
         rules.render_crosscheck.output,
+    localrule: True
     message:
         "Cross-check of campaign {CFG.campaign} is complete"
 
@@ -89,6 +89,7 @@ rule surrogate:
     input:
         rules.plot_surrogate.output,
         rules.predict_configurations.output,
+    localrule: True
     message:
         "Surrogate of campaign {CFG.campaign} is complete"
 
@@ -97,5 +98,6 @@ rule sampling:
     input:
         sampling_figures,
         rules.render_sampling.output,
+    localrule: True
     message:
         "Sampling tests of campaign {CFG.campaign} are complete"

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 PRODUCTION = {
     "all": 1,
     "average_spectra": 2,
+    "compare_phases": 1,
     "compute_normal_modes": 376,
     "enumerate_configurations": 2,
     "evaluate_potential": 2,
@@ -17,11 +18,26 @@ PRODUCTION = {
     "plot_history": 2,
     "plot_parity": 2,
     "plot_pdos": 2,
+    "plot_phase_stability": 1,
     "reduce_thermodynamics": 3,
     "relax_configurations": 376,
     "render_gibbs_table": 1,
+    "render_phase_stability": 1,
     "sample_dynamics": 752,
     "train_potential": 2,
+    "tetragonal_compute_normal_modes": 1,
+    "tetragonal_enumerate_configurations": 1,
+    "tetragonal_evaluate_potential": 2,
+    "tetragonal_label_configurations": 17,
+    "tetragonal_plot_free_energies": 3,
+    "tetragonal_plot_history": 2,
+    "tetragonal_plot_parity": 2,
+    "tetragonal_plot_pdos": 1,
+    "tetragonal_reduce_thermodynamics": 1,
+    "tetragonal_relax_configurations": 1,
+    "tetragonal_render_gibbs_table": 1,
+    "tetragonal_sample_dynamics": 2,
+    "tetragonal_train_potential": 2,
 }
 
 
@@ -82,6 +98,10 @@ def test_without_a_committee_there_is_nothing_to_score(
             {"sets": {"11_45": {"counts": {"24d": 11, "96h": 46}}}},
             "57 Li in the cell; crystal.formula = 'Li7La3Zr2O12' needs 56",
         ),
+        (
+            {"phases": {"tetragonal": {"dynamics": {"timestep_ps": 1}}}},
+            "phases.tetragonal.dynamics.timestep_ps = 1: unknown key",
+        ),
     ],
 )
 def test_a_mistake_stops_the_run_with_one_message(workflow, tmp_path, changes, message):
@@ -96,3 +116,38 @@ def test_a_mistake_stops_the_run_with_one_message(workflow, tmp_path, changes, m
 def test_the_workflow_lints(workflow, tmp_path):
     answer = workflow(tmp_path, overlay=None).run("--lint")
     assert "Congratulations" in answer.stdout + answer.stderr
+
+
+SHARED = {"phases": {"tetragonal": {"force_field": "shared"}}}
+EXACT = {
+    "labels": {"engine": "ionic"},
+    "exact": {
+        "relaxation": {"potential": "reference"},
+        "harmonic": {"potential": "reference"},
+    },
+}
+
+
+def test_a_phase_with_a_shared_force_field_trains_nothing(workflow, tmp_path):
+    target = "results/llzo/tetragonal/harmonic/ordered/0000.parquet"
+    assert workflow(tmp_path, overlay=None).plan(SHARED, target) == {
+        "enumerate_configurations": 1,
+        "label_configurations": 128,
+        "train_potential": 1,
+        "tetragonal_enumerate_configurations": 1,
+        "tetragonal_relax_configurations": 1,
+        "tetragonal_compute_normal_modes": 1,
+    }
+
+
+def test_the_exact_companion_needs_no_training_and_is_a_target_of_its_own(
+    workflow, tmp_path
+):
+    run = workflow(tmp_path, overlay=None)
+    target = "results/llzo/exact/harmonic/12_44/0000.parquet"
+    assert run.plan(EXACT, target) == {
+        "exact_enumerate_configurations": 1,
+        "exact_relax_configurations": 1,
+        "exact_compute_normal_modes": 1,
+    }
+    assert not any(rule.startswith("exact") for rule in run.plan(EXACT))

@@ -3,18 +3,30 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from confvib.campaign.companions import (
+    companions,
+    is_companion,
+    phases_of,
+    trained_for,
+)
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
 from confvib.campaign.digest import plain
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities
 from confvib.campaign.library_path import expose_library
-from confvib.campaign.names import chunk_names, label_chunks, set_chunks
+from confvib.campaign.names import chunk_names, label_chunks, label_slice, set_chunks
 from confvib.campaign.spectra_identity import averaged_spectra, spectra_inputs
 from confvib.campaign.sampling_identity import (
     sampling_sets,
     sampling_settings,
     sampling_tables,
+)
+from confvib.campaign.phase_identity import (
+    atoms_per_formula,
+    comparison,
+    phase_stability,
+    whole_set,
 )
 from confvib.campaign.surrogate_identity import (
     surrogate_inputs,
@@ -29,16 +41,17 @@ ROOT = Path(workflow.basedir)
 
 try:
     CFG = load_campaign(config, ROOT)
+    ID = Identities(CFG, ROOT)
+    COMPANIONS = companions(config, CFG, ID, ROOT)
 except ConfigError as mistake:
     # One message, no traceback: the mistake is in the configuration, not in the code.
     raise WorkflowError(str(mistake)) from None
 
-ID = Identities(CFG, ROOT)
 RESULTS = f"results/{CFG.campaign}"
 LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
-MODELS = list(POTENTIALS)  # those that drive the campaign; ID.variants holds all
+MODELS = trained_for(CFG)  # those that drive the campaign; ID.variants holds all
 TASKS = ["relaxation", "heating"]
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
@@ -89,11 +102,16 @@ def section_of(target):
 def model_of(stage):
     """The checkpoint that drives a stage; nothing if the reference itself does."""
     potential = section_of(stage).potential
-    return (
-        []
-        if potential == "reference"
-        else f"{RESULTS}/models/{potential}/model.msgpack"
-    )
+    if potential == "reference":
+        return []
+    if potential in CFG.models:
+        return str(CFG.models[potential].path)
+    return f"{RESULTS}/models/{potential}/model.msgpack"
+
+
+def category(title):
+    """A category of the report, which names the phase if this is not the main one."""
+    return f"{title} ({CFG.campaign.split('/')[1]})" if is_companion(CFG) else title
 
 
 def chunk_files(kind):

@@ -26,7 +26,7 @@ rule label_configurations:
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),
         task=lambda wildcards: ID.task(wildcards.task),
-        slice=lambda wildcards: ID.label_slice(wildcards.task, wildcards.chunk),
+        slice=lambda wildcards: label_slice(CFG, wildcards.task, wildcards.chunk),
         seed=CFG.seed,
         # Shared folders, since a VASP run may span nodes; failed runs stay in kept.
         scratch=f"{RESULTS}/scratch",
@@ -39,6 +39,6 @@ rule label_configurations:
         },
         code=code("label_configurations"),
     message:
-        "Label with {CFG.labels.engine}: {wildcards.task}, chunk {wildcards.chunk}"
+        f"Label with {CFG.labels.engine}: {{wildcards.task}}, chunk {{wildcards.chunk}}"
     script:
         "../scripts/label_configurations.py"

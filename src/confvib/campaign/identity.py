@@ -11,7 +11,13 @@ from typing import Any
 
 from confvib.campaign.config import Campaign
 from confvib.campaign.digest import digest, file_sha256, plain
-from confvib.campaign.names import Slice, chunk_slice, label_chunks, set_chunks
+from confvib.campaign.names import (
+    Slice,
+    chunk_slice,
+    label_chunks,
+    label_slice,
+    set_chunks,
+)
 from confvib.campaign.variants import (
     POTENTIALS,
     Variant,
@@ -41,6 +47,9 @@ class Identities:
         self._campaign = campaign
         self._root = root
         self._cif_sha = file_sha256(root / campaign.crystal.structure)
+        self._shared: dict[str, str] = {
+            name: model.config_hash for name, model in campaign.models.items()
+        }
         self.variants = variants(campaign)
         self.configurations = cache(self._configurations)
         self.labels = cache(self._labels)
@@ -51,18 +60,6 @@ class Identities:
         """Return the slice of a set that a chunk stands for."""
         settings = self._campaign.sets[set_name]
         return chunk_slice(settings.sample, settings.chunks, int(chunk))
-
-    def label_slice(self, task: str, chunk: str) -> Slice:
-        """Return the slice of labelled configurations that a chunk stands for."""
-        labels = self._campaign.labels
-        if task == "relaxation":
-            task_settings = labels.relaxation
-            return chunk_slice(
-                task_settings.configurations, task_settings.chunks, int(chunk)
-            )
-        return chunk_slice(
-            labels.heating.trajectories, labels.heating.trajectories, int(chunk)
-        )
 
     def engine(self) -> dict[str, Any]:
         """Return the label engine's settings: all that defines its energies.
@@ -76,7 +73,10 @@ class Identities:
     def task(self, task: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""
         section = getattr(self._campaign.labels, task)
-        return plain(section, "configurations", "chunks", "trajectories")
+        without = ["configurations", "chunks", "trajectories"]
+        if getattr(section, "copies", 1) == 1:
+            without.append("copies")  # what was labelled before this key stays as it is
+        return plain(section, *without)
 
     def harmonic(self, set_name: str, chunk: str) -> str:
         """Return the hash of a ``harmonic`` chunk."""
@@ -130,7 +130,7 @@ class Identities:
             self.configurations(section.set),
             self._campaign.crystal.equivalence,
             self.task(task),
-            self.label_slice(task, chunk),
+            label_slice(self._campaign, task, chunk),
             self._campaign.seed,
             self.engine(),
         )
@@ -166,6 +166,8 @@ class Identities:
         ]
 
     def _model(self, name: str) -> str:
+        if name in self._shared:
+            return self._shared[name]
         variant = self.variants[name]
         return digest(
             self.training(name),
@@ -270,18 +272,23 @@ class Identities:
             self.potential(section.potential),
         )
 
+    def _sets_and_chunks(self, set_name: str) -> tuple[list[str], list[tuple[str, str]]]:
+        """Return the sets of a reduction and all their chunks, in its order."""
+        names = list(self._campaign.sets) if set_name == "all" else [set_name]
+        return names, [
+            (name, chunk) for name in names for chunk in set_chunks(self._campaign, name)
+        ]
+
     def reduction_inputs(self, set_name: str) -> dict[str, list[str]]:
         """Return the hashes of all tables a reduction reads, in its order."""
-        campaign = self._campaign
-        names = list(campaign.sets) if set_name == "all" else [set_name]
-        chunks = [(name, chunk) for name in names for chunk in set_chunks(campaign, name)]
+        names, chunks = self._sets_and_chunks(set_name)
         return {
             "configurations": [self.configurations(name) for name in names],
             "relaxed": [self.relaxed(*chunk) for chunk in chunks],
             "harmonic": [self.harmonic(*chunk) for chunk in chunks],
             "dynamics": [
                 self.dynamics(name, temperature_K, chunk)
-                for temperature_K in campaign.dynamics.temperatures_K
+                for temperature_K in self._campaign.dynamics.temperatures_K
                 for name, chunk in chunks
             ],
         }
@@ -290,9 +297,6 @@ class Identities:
         """Return the hashes of all ``committee`` chunks of a reduction, in its order."""
         if not self.committee_members():
             return []
-        names = list(self._campaign.sets) if set_name == "all" else [set_name]
         return [
-            self.committee_scores(name, chunk)
-            for name in names
-            for chunk in set_chunks(self._campaign, name)
+            self.committee_scores(*each) for each in self._sets_and_chunks(set_name)[1]
         ]

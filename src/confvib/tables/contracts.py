@@ -45,7 +45,7 @@ LABELS = TableSchema(
     (
         CONFIG_ID,
         Column("task", TEXT, "relaxation or heating"),
-        Column("frame", COUNT, "ionic step within the trajectory, from 0"),
+        Column("frame", COUNT, "ionic step within its trajectory, from 0"),
         Column("numbers", COUNTS, "atomic numbers (N,)"),
         Column("cell", REALS, "lattice vectors as rows (3, 3)", "Å"),
         Column("positions", REALS, "Cartesian positions (N, 3)", "Å"),

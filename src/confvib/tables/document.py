@@ -6,6 +6,7 @@ from confvib.tables import (
     committee_contracts,
     contracts,
     crosscheck_contracts,
+    phase_contracts,
     sampling_contracts,
     spectra_contracts,
     surrogate_contracts,
@@ -104,6 +105,16 @@ _WHERE = {
         "level and temperature",
         "validate_sampling",
     ),
+    "phase_stability": (
+        "phases/stability",
+        "phase, convention, level and temperature",
+        "compare_phases",
+    ),
+    "phase_crossings": (
+        "phases/crossings",
+        "crossing, or curve without one",
+        "compare_phases",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -141,6 +152,7 @@ def markdown() -> str:
             surrogate_contracts,
             spectra_contracts,
             sampling_contracts,
+            phase_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)
