@@ -62,10 +62,7 @@ class Identities:
         return chunk_slice(settings.sample, settings.chunks, int(chunk))
 
     def engine(self) -> dict[str, Any]:
-        """Return the label engine's settings: all that defines its energies.
-
-        How VASP is launched is no part of them.
-        """
+        """Return all that defines the label engine's energies, not how it is launched."""
         labels = self._campaign.labels
         section = getattr(labels, labels.engine)
         return {"engine": labels.engine, labels.engine: plain(section, "command")}
