@@ -29,15 +29,7 @@ include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/report.smk"
-
-
-localrules:
-    all,
-    learning_curve,
-    degrees_sweep,
-    selection_gain,
-    crosscheck,
-    surrogate,
+include: "workflow/rules/companions.smk"
 
 
 rule all:
@@ -48,13 +40,16 @@ rule all:
         expand(rules.plot_history.output, model=MODELS),
         expand(rules.plot_free_energies.output, set=SETS, level=LEVELS),
         expand(rules.plot_pdos.output, set=SETS),
+        [getattr(rules, f"{phase}_all").input for phase in CFG.phases],
+    localrule: True
     message:
-        "Campaign {CFG.campaign} is complete"
+        f"Campaign {CFG.campaign} is complete"
 
 
 rule learning_curve:
     input:
         rules.plot_learning_curve.output,
+    localrule: True
     message:
         "Learning curve of campaign {CFG.campaign} is complete"
 
@@ -62,6 +57,7 @@ rule learning_curve:
 rule degrees_sweep:
     input:
         rules.render_degrees_table.output,
+    localrule: True
     message:
         "Degrees sweep of campaign {CFG.campaign} is complete"
 
@@ -69,6 +65,7 @@ rule degrees_sweep:
 rule selection_gain:
     input:
         rules.plot_selection_gain.output,
+    localrule: True
     message:
         "Comparison of selections of campaign {CFG.campaign} is complete"
 
@@ -77,6 +74,7 @@ rule crosscheck:
     input:
         rules.plot_crosscheck.output,
         rules.render_crosscheck.output,
+    localrule: True
     message:
         "Cross-check of campaign {CFG.campaign} is complete"
 
@@ -85,5 +83,6 @@ rule surrogate:
     input:
         rules.plot_surrogate.output,
         rules.predict_configurations.output,
+    localrule: True
     message:
         "Surrogate of campaign {CFG.campaign} is complete"

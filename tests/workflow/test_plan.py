@@ -46,6 +46,10 @@ def test_the_slurm_profile_plans_the_same(workflow, tmp_path):
             {"sets": {"11_45": {"counts": {"24d": 11, "96h": 46}}}},
             "57 Li in the cell; crystal.formula = 'Li7La3Zr2O12' needs 56",
         ),
+        (
+            {"phases": {"beta": {"dynamics": {"timestep_ps": 1}}}},
+            "phases.beta.dynamics.timestep_ps = 1: unknown key",
+        ),
     ],
 )
 def test_a_mistake_stops_the_run_with_one_message(workflow, tmp_path, changes, message):
@@ -60,3 +64,58 @@ def test_a_mistake_stops_the_run_with_one_message(workflow, tmp_path, changes, m
 def test_the_workflow_lints(workflow, tmp_path):
     answer = workflow(tmp_path, overlay=None).run("--lint")
     assert "Congratulations" in answer.stdout + answer.stderr
+
+
+SHARED = {
+    "phases": {
+        "tetragonal": {
+            "force_field": "shared",
+            "crystal": {
+                "structure": "resources/structures/t-LLZO.cif",
+                "site_groups": {
+                    **{"24d": None, "96h": None},
+                    **{"8a": "Li", "16f": "Li", "32g": "Li"},
+                },
+                "distance_rules": [],
+            },
+            "sets": {
+                "12_44": None,
+                "11_45": None,
+                "ordered": {"counts": {"8a": 8, "16f": 16, "32g": 32}, "chunks": 1},
+            },
+        }
+    }
+}
+EXACT = {
+    "labels": {"engine": "ionic"},
+    "exact": {
+        "relaxation": {"potential": "reference"},
+        "harmonic": {"potential": "reference"},
+    },
+}
+
+
+def test_a_phase_with_a_shared_force_field_trains_nothing(workflow, tmp_path):
+    target = "results/llzo/tetragonal/harmonic/ordered/0000.parquet"
+    plan = workflow(tmp_path, overlay=None).plan(SHARED, target)
+    assert plan == {
+        "enumerate_configurations": 1,
+        "label_configurations": 128,
+        "train_potential": 1,
+        "tetragonal_enumerate_configurations": 1,
+        "tetragonal_relax_configurations": 1,
+        "tetragonal_compute_normal_modes": 1,
+    }
+
+
+def test_the_exact_companion_needs_no_training_and_is_a_target_of_its_own(
+    workflow, tmp_path
+):
+    run = workflow(tmp_path, overlay=None)
+    target = "results/llzo/exact/harmonic/12_44/0000.parquet"
+    assert run.plan(EXACT, target) == {
+        "exact_enumerate_configurations": 1,
+        "exact_relax_configurations": 1,
+        "exact_compute_normal_modes": 1,
+    }
+    assert not any(rule.startswith("exact") for rule in run.plan(EXACT))

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from confvib.campaign.companions import companions, is_companion, trained_for
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
 from confvib.campaign.fingerprint import code_fingerprint
@@ -22,16 +23,17 @@ ROOT = Path(workflow.basedir)
 
 try:
     CFG = load_campaign(config, ROOT)
+    ID = Identities(CFG, ROOT)
+    COMPANIONS = companions(config, CFG, ID, ROOT)
 except ConfigError as mistake:
     # One message, no traceback: the mistake is in the configuration, not in the code.
     raise WorkflowError(str(mistake)) from None
 
-ID = Identities(CFG, ROOT)
 RESULTS = f"results/{CFG.campaign}"
 LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
-MODELS = list(POTENTIALS)  # those that drive the campaign; ID.variants holds all
+MODELS = trained_for(CFG)  # those that drive the campaign; ID.variants holds all
 TASKS = ["relaxation", "heating"]
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
@@ -82,11 +84,16 @@ def section_of(target):
 def model_of(stage):
     """The checkpoint that drives a stage; nothing if the reference itself does."""
     potential = section_of(stage).potential
-    return (
-        []
-        if potential == "reference"
-        else f"{RESULTS}/models/{potential}/model.msgpack"
-    )
+    if potential == "reference":
+        return []
+    if potential in CFG.models:
+        return str(CFG.models[potential].path)
+    return f"{RESULTS}/models/{potential}/model.msgpack"
+
+
+def category(title):
+    """A category of the report, which names the phase if this is not the main one."""
+    return f"{title} ({CFG.campaign.split('/')[1]})" if is_companion(CFG) else title
 
 
 def chunk_files(kind):

@@ -39,6 +39,6 @@ rule label_configurations:
         },
         code=code("label_configurations"),
     message:
-        "Label with {CFG.labels.engine}: {wildcards.task}, chunk {wildcards.chunk}"
+        f"Label with {CFG.labels.engine}: {{wildcards.task}}, chunk {{wildcards.chunk}}"
     script:
         "../scripts/label_configurations.py"

@@ -9,7 +9,7 @@ rule plot_parity:
         report(
             f"{RESULTS}/figures/parity_{{model}}.svg",
             caption="../report/parity.rst",
-            category="2. Force fields",
+            category=category("2. Force fields"),
             labels={"figure": "parity", "force field": "{model}"},
         ),
     log:
@@ -31,7 +31,7 @@ rule plot_history:
         report(
             f"{RESULTS}/figures/history_{{model}}.svg",
             caption="../report/history.rst",
-            category="2. Force fields",
+            category=category("2. Force fields"),
             labels={"figure": "training history", "force field": "{model}"},
         ),
     log:
@@ -53,7 +53,7 @@ rule plot_free_energies:
         report(
             f"{RESULTS}/figures/energies_{{set}}_{{level}}.svg",
             caption="../report/energy_distribution.rst",
-            category="3. Energies and convergence",
+            category=category("3. Energies and convergence"),
             labels={"figure": "distribution", "set": "{set}", "level": "{level}"},
         ),
     log:
@@ -76,7 +76,7 @@ rule plot_pdos:
         report(
             f"{RESULTS}/figures/pdos_{{set}}.svg",
             caption="../report/pdos.rst",
-            category="4. Vibrations",
+            category=category("4. Vibrations"),
             labels={
                 "figure": "phonon density of states",
                 "set": "{set}",
@@ -107,7 +107,7 @@ rule render_gibbs_table:
         html=report(
             f"{RESULTS}/thermodynamics/table.html",
             caption="../report/gibbs_table.rst",
-            category="1. Free energies",
+            category=category("1. Free energies"),
             labels={"figure": "table of Z, S and G", "set": "all"},
         ),
         text=f"{RESULTS}/thermodynamics/table.txt",

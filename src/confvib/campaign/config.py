@@ -7,7 +7,7 @@ and not after six hours in a queue.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -17,7 +17,8 @@ from confvib.campaign.crystal_settings import CrystalSettings, SetSettings
 from confvib.campaign.label_settings import LabelSettings
 from confvib.campaign.mistakes import describe
 from confvib.campaign.model_settings import PotentialsSettings
-from confvib.campaign.section import Name, Section
+from confvib.campaign.phase_settings import PhaseName, PhaseSettings, TrainedModel
+from confvib.campaign.section import CampaignName, Name, Section
 from confvib.campaign.stage_settings import (
     DynamicsSettings,
     HarmonicSettings,
@@ -33,7 +34,9 @@ from confvib.errors import CampaignError, ConfigError
 class Campaign(Section):
     """Everything a campaign is, as one immutable value."""
 
-    campaign: Annotated[Name, Field(description="name; results go to results/<name>")]
+    campaign: Annotated[
+        CampaignName, Field(description="name; results go to results/<name>")
+    ]
     seed: Annotated[int, Field(ge=0, description="every random choice derives from it")]
     crystal: CrystalSettings
     sets: Annotated[dict[Name, SetSettings], Field(min_length=1)]
@@ -48,10 +51,29 @@ class Campaign(Section):
     selection_gain: SizeSweepSettings | None = None
     crosscheck: CrosscheckSettings | None = None
     surrogate: SurrogateSettings | None = None
+    phases: Annotated[
+        dict[PhaseName, PhaseSettings],
+        Field(description="other phases of the same composition, compared with this one"),
+    ] = Field(default_factory=dict)
+    exact: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="keys of this file that differ in a second run of the campaign "
+            "on the reference itself, which tells what the force field does to results"
+        ),
+    ] = None
+    models: Annotated[
+        dict[Literal["relax", "md"], TrainedModel],
+        Field(
+            description="force fields of another campaign that drive this one; the "
+            "workflow fills this in where a phase shares those of the campaign"
+        ),
+    ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        for task in ("relaxation", "heating"):
+        tasks = () if self.models else ("relaxation", "heating")  # else never labelled
+        for task in tasks:
             named = getattr(self.labels, task).set
             if named not in self.sets:
                 message = (
@@ -119,13 +141,18 @@ class Campaign(Section):
         return self
 
 
-def load_campaign(raw: Mapping[str, Any], root: Path) -> Campaign:
+_loaded: dict[str, Campaign] = {}
+"""By configuration: a companion is read with its campaign and by its own Snakefile."""
+
+
+def load_campaign(raw: Mapping[str, Any], root: Path, within: str = "") -> Campaign:
     """Validate the merged configuration of a run.
 
     Args:
         raw: The merged YAML. A key whose value is null is left out, so that an overlay
             can remove what the file below it says.
         root: Folder that relative paths start from (where the Snakefile lies).
+        within: Key path of the section that ``raw`` was made from, with a final '.'.
 
     Returns:
         The frozen campaign.
@@ -135,13 +162,19 @@ def load_campaign(raw: Mapping[str, Any], root: Path) -> Campaign:
             found and what was expected.
     """
     merged = _without_nulls(raw)
-    try:
-        campaign = Campaign.model_validate(merged)
-    except ValidationError as error:
-        raise ConfigError(describe(error, merged, Campaign)) from None
-    variants(campaign)  # the points of the sweeps are force fields, too
-    _check_against_crystal(campaign, root)
-    return campaign
+    key = repr((merged, root))
+    if key not in _loaded:
+        try:
+            campaign = Campaign.model_validate(merged)
+        except ValidationError as error:
+            raise ConfigError(describe(error, merged, Campaign, within)) from None
+        try:
+            variants(campaign)  # the points of the sweeps are force fields, too
+            _check_against_crystal(campaign, root)
+        except ConfigError as error:
+            raise ConfigError(f"{within}{error}") from None
+        _loaded[key] = campaign
+    return _loaded[key]
 
 
 def _without_nulls(section: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,9 @@ class Identities:
         self._campaign = campaign
         self._root = root
         self._cif_sha = _sha256(root / campaign.crystal.structure)
+        self._shared: dict[str, str] = {
+            name: model.config_hash for name, model in campaign.models.items()
+        }
         self.variants = variants(campaign)
         self.configurations = cache(self._configurations)
         self.labels = cache(self._labels)
@@ -184,6 +187,8 @@ class Identities:
         ]
 
     def _model(self, name: str) -> str:
+        if name in self._shared:
+            return self._shared[name]
         variant = self.variants[name]
         return digest(
             self.training(name),

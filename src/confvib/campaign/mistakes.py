@@ -8,7 +8,10 @@ from pydantic import BaseModel, ValidationError
 
 
 def describe(
-    error: ValidationError, raw: Mapping[str, Any], model: type[BaseModel]
+    error: ValidationError,
+    raw: Mapping[str, Any],
+    model: type[BaseModel],
+    within: str = "",
 ) -> str:
     """Return one line per mistake: key path, value found, what was expected.
 
@@ -16,8 +19,9 @@ def describe(
         error: What pydantic reported.
         raw: The configuration that was validated.
         model: The root model, to suggest the key that was probably meant.
+        within: Key path of the section that ``raw`` was made from, with a final '.'.
     """
-    lines = [_line(item, model) for item in error.errors()]
+    lines = [f"{within}{_line(item, model)}" for item in error.errors()]
     unique = list(dict.fromkeys(lines))
     title = (
         "the configuration has a mistake"

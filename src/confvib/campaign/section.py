@@ -14,6 +14,11 @@ class Section(BaseModel):
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """A name that becomes part of file names: letters, digits, '_' and '-'."""
 
+CampaignName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z][A-Za-z0-9_]*)?$")
+]
+"""Name of a campaign; of a companion of it, '<campaign>/<name>'."""
+
 Count = Annotated[int, Field(ge=1)]
 """A number of things, at least one."""
 

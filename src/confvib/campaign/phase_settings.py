@@ -1,0 +1,52 @@
+"""Section ``phases``: other phases that go through the same chain, and their models."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from confvib.campaign.section import Section
+
+RESERVED = (
+    *("configurations", "labels", "selections", "models", "relaxed", "harmonic"),
+    *("dynamics", "thermodynamics", "figures", "sweeps", "crosscheck", "surrogate"),
+    *("logs", "times", "restart", "scratch", "kept", "exact", "phases"),
+    *("plot", "render", "tabulate", "validate"),
+)
+"""Folders of a campaign and beginnings of its rules, which no phase can be called."""
+
+
+def _free(name: str) -> str:
+    if name in RESERVED:
+        message = f"{name!r} is a folder or rule of every campaign; choose another name"
+        raise ValueError(message)
+    return name
+
+
+PhaseName = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"), AfterValidator(_free)
+]
+"""A name that becomes a folder and the beginning of rule names."""
+
+
+class PhaseSettings(BaseModel):
+    """What is different in another phase: keys of this file, overlaid; null removes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    force_field: Annotated[
+        Literal["own", "shared"],
+        Field(
+            description="own: trained on labels of this phase, as in the paper; shared: "
+            "that of the main campaign, whose errors then cancel in part"
+        ),
+    ] = "own"
+
+
+class TrainedModel(Section):
+    """A force field of another campaign."""
+
+    path: Annotated[Path, Field(description="its checkpoint")]
+    config_hash: Annotated[
+        str, Field(description="hash of the configuration that it must be made from")
+    ]
