@@ -28,6 +28,7 @@ include: "workflow/rules/validation.smk"
 include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
+include: "workflow/rules/accuracy.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/companions.smk"
 
@@ -86,3 +87,12 @@ rule surrogate:
     localrule: True
     message:
         "Surrogate of campaign {CFG.campaign} is complete"
+
+
+rule accuracy:
+    input:
+        rules.plot_accuracy.output,
+        rules.render_accuracy.output,
+    localrule: True
+    message:
+        f"Accuracy of campaign {CFG.campaign} is complete"

@@ -3,6 +3,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from confvib.campaign.accuracy_identity import (
+    accuracy_chunks,
+    accuracy_hash,
+    accuracy_inputs,
+    n_labelled,
+)
 from confvib.campaign.companions import companions, is_companion, trained_for
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
@@ -186,6 +192,30 @@ def surrogate_files(kind):
         ]
 
     return files
+
+
+def accuracy_files(kind, companion=""):
+    """Input function: the files of one kind of one road of the accuracy."""
+
+    def files(wildcards):
+        section = section_of("accuracy")
+        section_of("exact")
+        folder = f"{RESULTS}/{companion}{kind}"
+        if kind == "configurations":
+            return [f"{folder}/{section.set}.parquet"]
+        chunks = accuracy_chunks(CFG, section)
+        return [f"{folder}/{section.set}/{chunk}.parquet" for chunk in chunks]
+
+    return files
+
+
+def accuracy_road(companion=""):
+    """The hashes that the files of one road of the accuracy must carry."""
+    section = section_of("accuracy")
+    identities = ID
+    if companion:
+        identities = Identities(load_campaign(COMPANIONS[companion], ROOT), ROOT)
+    return accuracy_inputs(section, accuracy_chunks(CFG, section), identities)
 
 
 def minutes(base):

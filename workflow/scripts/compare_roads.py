@@ -1,4 +1,4 @@
-"""Rule ``compare_roads``: the force field and the reference on the same configurations."""
+"""Rule ``compare_roads``: force field and reference on the same configurations."""
 
 from typing import TYPE_CHECKING
 

@@ -91,9 +91,7 @@ def _draw_errors(
 ) -> None:
     kT_meV = 1e3 * BOLTZMANN_EV_PER_K * temperature_K
     minimum, given = (real_column(rows, f"minimum{s}_eV") for s in ("", "_given"))
-    harmonic, by_field = (
-        _at(rows, f"harmonic{s}_eV", number) for s in ("", "_given")
-    )
+    harmonic, by_field = (_at(rows, f"harmonic{s}_eV", number) for s in ("", "_given"))
     exact = 1e3 * (minimum + harmonic)
     parts = {
         "E": (given - minimum, BLUE),

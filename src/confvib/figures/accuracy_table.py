@@ -7,8 +7,8 @@ import pandas as pd
 
 from confvib.figures.measured import MISSING, plain
 from confvib.figures.page import document, html_table, notes_list
-from confvib.tables.accuracy_contracts import ACCURACY_ERRORS
 from confvib.figures.rows import require_columns
+from confvib.tables.accuracy_contracts import ACCURACY_ERRORS
 
 _QUANTITIES = {
     "energy": "E, relaxed",
@@ -27,16 +27,17 @@ _ERRORS = (
     "decides their relative weight."
 )
 _WEIGHTS = (
-    "Overlap Σ min(p, q) and Bhattacharyya Σ √(p q) of the weights: 1 is perfect. Top: the "
-    "exact weight of the heaviest configuration, and what the force field gives to it; * "
-    "if the force field prefers another one."
+    "Overlap Σ min(p, q) and Bhattacharyya Σ √(p q) of the weights: 1 is perfect. Top: "
+    "the exact weight of the heaviest configuration, and what the force field gives to "
+    "it; * if the force field prefers another one."
 )
 _FREE = (
-    "G = F at fixed cell. Second order: ⟨Δ⟩ − β Var(Δ)/2 under exact weights. Independent: "
-    "mean − β σ²/2, for errors that know nothing of the values."
+    "G = F at fixed cell. Second order: ⟨Δ⟩ − β Var(Δ)/2 under exact weights. "
+    "Independent: mean − β σ²/2, for errors that know nothing of the values."
 )
 _SAMPLE = (
-    "Rows of a sample stand for the whole set, so S_conf refers to all of its arrangements."
+    "Rows of a sample stand for the whole set, so S_conf refers to all of its "
+    "arrangements."
 )
 _NOTES = (_ERRORS, _WEIGHTS, _FREE, _SAMPLE)
 

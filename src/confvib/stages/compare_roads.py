@@ -1,15 +1,15 @@
-"""Stage ``compare_roads``: the force field and the reference on the same configurations."""
+"""Stage ``compare_roads``: force field and reference on the same configurations."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from confvib.stages.accuracy_rows import configuration_rows
 from confvib.stages.job import Progress
 from confvib.stages.roads import GROUPS, Roads, read_roads
 from confvib.tables.accuracy_contracts import ACCURACY_CONFIGURATIONS, ACCURACY_ERRORS
 from confvib.tables.parquet import write_table
 from confvib.tables.provenance import collect
-from confvib.thermo.partition import Vibrations
 from confvib.thermo.roads import ensemble_errors, value_errors, weight_errors
 from confvib.units import BOLTZMANN_EV_PER_K
 
@@ -57,7 +57,7 @@ def compare_roads(
     write_table(
         outputs["configurations"],
         ACCURACY_CONFIGURATIONS,
-        roads.rows(params["settings"]["temperatures_K"]),
+        configuration_rows(roads, params["settings"]["temperatures_K"]),
         provenance,
     )
     progress.say(
@@ -90,7 +90,9 @@ def error_rows(roads: Roads, group: str, temperature_K: float) -> Iterator[Row]:
     }
     for quantity in ("energy", "minimum", "harmonic", "minimum+harmonic"):
         if len(config_ids) < _FEWEST_ROWS:
-            failed = f"{len(config_ids)} row(s) that both roads have, two make a difference"
+            failed = (
+                f"{len(config_ids)} row(s) that both roads have, two make a difference"
+            )
             yield about | {"quantity": quantity, "status": "failed", "reason": failed}
             continue
         yield about | {
@@ -119,17 +121,13 @@ def _errors(
         "rms_over_kT": found.rms_eV / kT_eV,
         "pairs_over_kT": found.pairs_eV / kT_eV,
     }
-    if quantity == "harmonic":  # no energy alone is weighed by it
+    if quantity == "harmonic":  # no weight is made of it alone
         return row
     weights = roads.weights(config_ids)
     weighed = weight_errors(one, other, weights, temperature_K)
-    vibrations: list[Vibrations | None] = [None, None]
-    if quantity == "minimum+harmonic":
-        vibrations = [exact.vibrations, given.vibrations]
-    static = "energy" if quantity == "energy" else "minimum"
     ensemble = ensemble_errors(
-        (exact.of(static), vibrations[0]),
-        (given.of(static), vibrations[1]),
+        exact.weighed(quantity),
+        given.weighed(quantity),
         weights,
         temperature_K,
         n_atoms=roads.n_atoms,

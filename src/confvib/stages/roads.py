@@ -1,7 +1,7 @@
 """One set by two potentials: which rows both computed, and where their ions ended."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,6 @@ from confvib.stages.selection import parent_of, select_rows
 from confvib.tables.contracts import CONFIGURATIONS, RELAXED
 from confvib.tables.parquet import read_table
 from confvib.thermo.partition import Vibrations
-from confvib.thermo.roads import boltzmann_weights
 
 Row = dict[str, Any]
 Positions = dict[str, NDArray[np.float64]]
@@ -46,6 +45,12 @@ class Values:
             return self.minimum_eV
         harmonic = np.asarray(self.vibrations.free_energy_eV)
         return harmonic if quantity == "harmonic" else self.minimum_eV + harmonic
+
+    def weighed(self, quantity: str) -> tuple[NDArray[np.float64], Vibrations | None]:
+        """Return the static energies of an ensemble, and its vibrations if it has any."""
+        if quantity == "minimum+harmonic":
+            return self.minimum_eV, self.vibrations
+        return self.of(quantity), None
 
 
 @dataclass(frozen=True)
@@ -144,10 +149,14 @@ class Roads:
         """Return how many arrangements each row stands for."""
         return self.exact.population.weights(config_ids)
 
+    def named(self) -> tuple[tuple[str, Road], tuple[str, Road]]:
+        """Return both roads with what messages call them."""
+        return ("exact", self.exact), ("force field", self.given)
+
     def left_out(self) -> str:
         """Count the rows that not both roads have, by road and status."""
         parts = []
-        for name, road in (("exact", self.exact), ("force field", self.given)):
+        for name, road in self.named():
             counts = Counter(road.status(key) for key in self.config_ids)
             del counts["ok"]
             if counts:
@@ -155,69 +164,10 @@ class Roads:
                 parts.append(f"{name}: {said}")
         return "; ".join(parts)
 
-    def rows(self, temperatures_K: Sequence[float]) -> Iterator[Row]:
-        """Yield a row of the ``accuracy_configurations`` table per configuration."""
-        weights = self.weights(self.both) if self.both else []
-        found = {
-            key: {"weight": float(weight)}
-            for key, weight in zip(self.both, weights, strict=True)
-        }
-        for suffix, road in (("", self.exact), ("_given", self.given)):
-            for key, columns in self._columns(road, temperatures_K):
-                found[key] |= {f"{name}{suffix}": x for name, x in columns.items()}
-        blank: Row = {"temperatures_K": list(temperatures_K), "status": "ok", "reason": ""}
-        for key in self.config_ids:
-            row = blank | {"config_id": key, "seen": key in self.seen}
-            if key in found:
-                yield row | found[key] | self._ends(key)
-            else:
-                yield row | self._refusal(key)
-
-    def _columns(
-        self, road: Road, temperatures_K: Sequence[float]
-    ) -> Iterator[tuple[str, Row]]:
-        """Yield what one road says of each row of both."""
-        if not self.both:
-            return
-        weights = self.weights(self.both)
-        at = [road.values(self.both, temperature_K) for temperature_K in temperatures_K]
-        harmonic = np.array([values.of("harmonic") for values in at])
-        probability = np.array(
-            [
-                boltzmann_weights(values.of("minimum+harmonic"), weights, temperature_K)
-                for values, temperature_K in zip(at, temperatures_K, strict=True)
-            ]
-        )
-        for number, key in enumerate(self.both):
-            yield (
-                key,
-                {
-                    "energy_eV": float(at[0].energy_eV[number]),
-                    "minimum_eV": float(at[0].minimum_eV[number]),
-                    "harmonic_eV": harmonic[:, number].tolist(),
-                    "probability": probability[:, number].tolist(),
-                    "end_arrangement": road.arrangement(key),
-                },
-            )
-
-    def _ends(self, config_id: str) -> Row:
+    def apart_A(self, config_id: str) -> NDArray[np.float64]:
+        """Return how far each atom of the two relaxed cells is apart, (N,)."""
         apart = self.given.positions_A[config_id] - self.exact.positions_A[config_id]
-        distances = self.cell.distances_A(apart @ self.inverse_per_A)
-        return {
-            "same_minimum": self.same_minimum(config_id),
-            "displacement_max_A": float(distances.max()),
-            "displacement_rms_A": float(np.sqrt(np.mean(distances**2))),
-        }
-
-    def _refusal(self, config_id: str) -> Row:
-        roads = (("exact", self.exact), ("force field", self.given))
-        bad = [
-            (name, road.status(config_id))
-            for name, road in roads
-            if road.status(config_id) != "ok"
-        ]
-        reason = "; ".join(f"{name}: {status}" for name, status in bad)
-        return {"status": bad[0][1], "reason": reason}
+        return self.cell.distances_A(apart @ self.inverse_per_A)
 
 
 def read_roads(
@@ -258,7 +208,7 @@ def read_roads(
         config_ids=[key for key in computed if not (unseen_only and key in seen)],
         seen=seen,
         cell=PeriodicCell(cell),
-        inverse_per_A=np.linalg.inv(cell),
+        inverse_per_A=np.asarray(np.linalg.inv(cell), np.float64),
     )
 
 

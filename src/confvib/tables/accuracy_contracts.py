@@ -35,7 +35,9 @@ ACCURACY_ERRORS = TableSchema(
         Column("temperature_K", REAL, "temperature", "K"),
         Column("n_atoms", COUNT, "atoms per cell"),
         Column("n_rows", COUNT, "configurations compared"),
-        Column("n_other_minimum", COUNT, "rows of both roads that end on two arrangements"),
+        Column(
+            "n_other_minimum", COUNT, "rows of both roads that end on two arrangements"
+        ),
         Column("n_left_out", COUNT, "configurations that not both roads have"),
         Column("left_out", TEXT, "these by road and status"),
         Column("mean_eV", REAL, "mean error, which cancels in weights", _PER_CELL),

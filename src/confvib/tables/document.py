@@ -3,6 +3,7 @@
 import sys
 
 from confvib.tables import (
+    accuracy_contracts,
     contracts,
     crosscheck_contracts,
     surrogate_contracts,
@@ -74,6 +75,16 @@ _WHERE = {
         "quantity, temperature, selection, fraction and repeat",
         "validate_surrogate",
     ),
+    "accuracy_errors": (
+        "accuracy/errors",
+        "group of rows, temperature and quantity",
+        "compare_roads",
+    ),
+    "accuracy_configurations": (
+        "accuracy/configurations",
+        "configuration",
+        "compare_roads",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -107,6 +118,7 @@ def markdown() -> str:
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,
+            accuracy_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

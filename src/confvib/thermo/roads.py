@@ -1,11 +1,11 @@
-"""What the errors of one potential against another do to an ensemble of configurations."""
+"""What the errors of one potential against another do to an ensemble."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from confvib.thermo.agreement import agreement
 from confvib.thermo.checks import (
@@ -247,6 +247,7 @@ def boltzmann_weights(
 
 
 def _spearman(first: FloatArray, second: FloatArray) -> float:
+    """Return the rank correlation; NaN where there is no order."""
     if first.size < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return np.nan
-    return float(spearmanr(first, second).statistic)
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
