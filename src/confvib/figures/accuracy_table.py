@@ -18,7 +18,7 @@ _QUANTITIES = {
 }
 _GROUPS = {
     "all": "All configurations",
-    "same_minimum": "Those whose ions end on the same arrangement",
+    "same_minimum": "Those whose ions end on one arrangement by both and stay there",
 }
 _ERRORS = (
     "Errors are the force field's values minus exact ones, per cell. The mean cancels in "

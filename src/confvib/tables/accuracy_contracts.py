@@ -23,8 +23,8 @@ ACCURACY_ERRORS = TableSchema(
         Column(
             "rows",
             TEXT,
-            "all: every row that both roads computed; same_minimum: those whose ions end "
-            "on one arrangement by both",
+            "all: every row that both roads computed; same_minimum: those whose ions "
+            "end on one arrangement by both and stay on it down to the minimum",
         ),
         Column(
             "quantity",
@@ -36,7 +36,10 @@ ACCURACY_ERRORS = TableSchema(
         Column("n_atoms", COUNT, "atoms per cell"),
         Column("n_rows", COUNT, "configurations compared"),
         Column(
-            "n_other_minimum", COUNT, "rows of both roads that end on two arrangements"
+            "n_other_minimum",
+            COUNT,
+            "rows of both roads that end on two arrangements, or are not known to end on "
+            "one since ions moved on the way down to a minimum",
         ),
         Column("n_left_out", COUNT, "configurations that not both roads have"),
         Column("left_out", TEXT, "these by road and status"),
