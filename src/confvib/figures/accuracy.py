@@ -104,7 +104,7 @@ def _draw_errors(
         error_meV = 1e3 * (error - error.mean())
         _points(axes, rows, exact - exact.mean(), error_meV, colour, label)
     axes.set_title(f"{temperature_K:g} K")
-    axes.set_xlabel("exact E + F$_{harmonic}$ − mean (meV)")
+    axes.set_xlabel("exact sum − mean (meV)")
 
 
 def _draw_weights(axes: Axes, rows: pd.DataFrame, number: int) -> None:
@@ -155,9 +155,9 @@ def _write_numbers(axes: Axes, errors: pd.DataFrame, temperature_K: float) -> No
         return
     row = found.iloc[0]
     axes.text(
+        0.97,
         0.04,
-        0.96,
         f"overlap {row['overlap']:.2f}\nESS {row['ess']:.1f}, {row['ess_given']:.1f}",
-        va="top",
+        ha="right",
         transform=axes.transAxes,
     )
