@@ -31,6 +31,7 @@ include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/sampling.smk"
+include: "workflow/rules/accuracy.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/phases.smk"
 include: "workflow/rules/companions.smk"
@@ -101,3 +102,12 @@ rule sampling:
     localrule: True
     message:
         "Sampling tests of campaign {CFG.campaign} are complete"
+
+
+rule accuracy:
+    input:
+        rules.plot_accuracy.output,
+        rules.render_accuracy.output,
+    localrule: True
+    message:
+        f"Accuracy of campaign {CFG.campaign} is complete"

@@ -9,6 +9,12 @@ from confvib.campaign.companions import (
     phases_of,
     trained_for,
 )
+from confvib.campaign.accuracy_identity import (
+    accuracy_chunks,
+    accuracy_hash,
+    accuracy_inputs,
+    n_labelled,
+)
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
 from confvib.campaign.digest import plain
@@ -246,6 +252,30 @@ def sampling_figures(wildcards):
         for name in sampling_sets(CFG, section)
         for level in section.levels
     ]
+
+
+def accuracy_files(kind, companion=""):
+    """Input function: the files of one kind of one road of the accuracy."""
+
+    def files(wildcards):
+        section = section_of("accuracy")
+        section_of("exact")
+        folder = f"{RESULTS}/{companion}{kind}"
+        if kind == "configurations":
+            return [f"{folder}/{section.set}.parquet"]
+        chunks = accuracy_chunks(CFG, section)
+        return [f"{folder}/{section.set}/{chunk}.parquet" for chunk in chunks]
+
+    return files
+
+
+def accuracy_road(companion=""):
+    """The hashes that the files of one road of the accuracy must carry."""
+    section = section_of("accuracy")
+    identities = ID
+    if companion:
+        identities = Identities(load_campaign(COMPANIONS[companion], ROOT), ROOT)
+    return accuracy_inputs(section, accuracy_chunks(CFG, section), identities)
 
 
 def minutes(base):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from confvib.campaign.accuracy_settings import AccuracySettings
 from confvib.campaign.composition import check_counts
 from confvib.campaign.crosscheck_settings import CrosscheckSettings
 from confvib.campaign.crystal_settings import CrystalSettings, SetSettings
@@ -53,6 +54,7 @@ class Campaign(Section):
     crosscheck: CrosscheckSettings | None = None
     surrogate: SurrogateSettings | None = None
     sampling: SamplingSettings | None = None
+    accuracy: AccuracySettings | None = None
     phases: Annotated[
         dict[PhaseName, PhaseSettings],
         Field(description="other phases of the same composition, compared with this one"),
@@ -129,6 +131,15 @@ class Campaign(Section):
     def _sampling_agrees(self) -> Self:
         if self.sampling is not None:
             self.sampling.check(self.sets, self.reduced_temperatures_K)
+        return self
+
+    @model_validator(mode="after")
+    def _accuracy_agrees(self) -> Self:
+        if self.accuracy is not None:
+            self.accuracy.require_rows(self.sets, self.labels.relaxation)
+            if self.exact is None:
+                message = "accuracy: expected a section exact, the road to compare with"
+                raise ValueError(message)
         return self
 
     @model_validator(mode="after")

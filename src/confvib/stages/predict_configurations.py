@@ -177,7 +177,7 @@ def _sampled(params: Mapping[str, Any], subject: Subject, target: Target) -> Row
         target.temperature_K,
         n_resamples=params["bootstrap_samples"],
         seed=params["seed"],
-        sampled_fraction=len(target.config_ids) / subject.facts.n_orbits,
+        sampled_fraction=len(target.config_ids) / subject.computed.facts.n_orbits,
     )
     return {
         "free_energy_eV": alone.free_energy_eV,

@@ -1,7 +1,7 @@
 """What a surrogate learns from: values of the computed rows, features of all rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from confvib.crystal.configuration import unpack_occupancy
 from confvib.crystal.correlations import correlations
-from confvib.stages.levels import ChunkLevels, Level
-from confvib.stages.reduction_chunks import read_chunks
+from confvib.stages.computed_set import ComputedSet, read_computed_set
+from confvib.stages.levels import Level
 from confvib.stages.selection import parent_of
-from confvib.stages.set_facts import SetFacts, set_facts
+from confvib.stages.set_facts import SetFacts
 from confvib.tables.contracts import CONFIGURATIONS
 from confvib.tables.parquet import read_table
-from confvib.thermo.sampling import sampling_weights
 from confvib.thermo.surrogate_features import Features
 
 
@@ -48,17 +47,13 @@ class Subject:
     """Every row of a set, computed or not.
 
     Attributes:
-        facts: Of the set.
-        chunks: What was computed of it.
-        temperatures_K: Of its runs.
+        computed: What was computed of the set.
         multiplicity: Arrangements of every eligible row, by config_id.
         counts: Cluster counts of every eligible row, shape ``(n, K)``.
         diameters_A: Diameters of the clusters, 0 for points [Å], shape ``(K,)``.
     """
 
-    facts: SetFacts
-    chunks: Sequence[ChunkLevels]
-    temperatures_K: Sequence[float]
+    computed: ComputedSet
     multiplicity: Mapping[str, int]
     counts: NDArray[np.int64]
     diameters_A: NDArray[np.float64]
@@ -70,12 +65,7 @@ class Subject:
 
     def weights(self, config_ids: Sequence[str]) -> NDArray[np.float64]:
         """Return how many arrangements each of some rows, drawn at random, stands for."""
-        return sampling_weights(
-            [self.multiplicity[key] for key in config_ids],
-            design="orbits",
-            n_orbits=self.facts.n_orbits,
-            n_microstates=self.facts.n_microstates,
-        )
+        return self.computed.weights([self.multiplicity[key] for key in config_ids])
 
     def rows(self, config_ids: Sequence[str]) -> NDArray[np.intp]:
         """Return the positions of some rows among all."""
@@ -106,31 +96,17 @@ def read_subject(
     """
     settings = params["settings"]
     expected = params["expected"]
-    facts = next(
-        iter(
-            set_facts(
-                inputs["configurations"],
-                expected["configurations"],
-                params["equivalence"],
-            ).values()
-        )
-    )
+    computed = read_computed_set(inputs, expected, params["equivalence"])
     parent = parent_of(structure, params["crystal"])
-    multiplicity, occupancy = _eligible(inputs, expected, facts, len(parent.sites))
+    multiplicity, occupancy = _eligible(
+        inputs, expected, computed.facts, len(parent.sites)
+    )
     found = correlations(
         parent,
         pair_cutoff_A=settings["pair_cutoff_A"],
         triplet_cutoff_A=settings["triplet_cutoff_A"],
     )
-    tables = [each for each in read_chunks(inputs, expected) if each.set_name]
-    return Subject(
-        facts=facts,
-        chunks=[ChunkLevels(each, facts) for each in tables],
-        temperatures_K=sorted(tables[0].dynamics) if tables else [],
-        multiplicity=multiplicity,
-        counts=found.counts(occupancy),
-        diameters_A=found.diameters_A,
-    )
+    return Subject(computed, multiplicity, found.counts(occupancy), found.diameters_A)
 
 
 def _eligible(
@@ -162,27 +138,16 @@ def targets(subject: Subject, settings: Mapping[str, Any]) -> Iterator[Target]:
     levels = settings["levels"]
     for temperature_K in settings["temperatures_K"]:
         if "conf" in levels:
-            level = _joined([each.conf(temperature_K) for each in subject.chunks])
+            level = subject.computed.conf(temperature_K)
             yield _of_level("energy", level, level.energy_eV)
         if "conf+harmonic" in levels:
-            level = _harmonic(subject, temperature_K)
+            level = subject.computed.conf_harmonic(temperature_K)
             free = level.free_energy_eV
             yield _of_level("harmonic", level, free - level.energy_eV)
             yield _of_level("energy+harmonic", level, free)
     if "conf+md" in levels:
-        for temperature_K in subject.temperatures_K:
+        for temperature_K in subject.computed.temperatures_K:
             yield _anharmonic(subject, temperature_K)
-
-
-def _harmonic(subject: Subject, temperature_K: float) -> Level:
-    return _joined([each.conf_harmonic([temperature_K])[0] for each in subject.chunks])
-
-
-def _joined(levels: Sequence[Level]) -> Level:
-    """Return the rows of several chunks, one at least, as one level."""
-    parts = [level.arrays() for level in levels]
-    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return replace(levels[0], **arrays)
 
 
 def _of_level(quantity: str, level: Level, value_eV: NDArray[np.float64]) -> Target:
@@ -197,8 +162,8 @@ def _of_level(quantity: str, level: Level, value_eV: NDArray[np.float64]) -> Tar
 
 def _anharmonic(subject: Subject, temperature_K: float) -> Target:
     """Return A(md) - A_H of the rows that have both, with the error of the runs."""
-    md = _joined([each.conf_md(temperature_K) for each in subject.chunks])
-    harmonic = _harmonic(subject, temperature_K)
+    md = subject.computed.conf_md(temperature_K)
+    harmonic = subject.computed.conf_harmonic(temperature_K)
     known = dict(zip(harmonic.config_ids, harmonic.free_energy_eV, strict=True))
     both = np.array([key in known for key in md.config_ids], dtype=bool)
     keys = md.config_ids[both].tolist()

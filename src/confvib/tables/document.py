@@ -3,6 +3,7 @@
 import sys
 
 from confvib.tables import (
+    accuracy_contracts,
     committee_contracts,
     contracts,
     crosscheck_contracts,
@@ -115,6 +116,16 @@ _WHERE = {
         "crossing, or curve without one",
         "compare_phases",
     ),
+    "accuracy_errors": (
+        "accuracy/errors",
+        "group of rows, temperature and quantity",
+        "compare_roads",
+    ),
+    "accuracy_configurations": (
+        "accuracy/configurations",
+        "configuration",
+        "compare_roads",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -153,6 +164,7 @@ def markdown() -> str:
             spectra_contracts,
             sampling_contracts,
             phase_contracts,
+            accuracy_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

@@ -1,0 +1,94 @@
+"""Which chunks an accuracy compares, and the config hash of its tables."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from confvib.campaign.accuracy_settings import AccuracySettings
+from confvib.campaign.config import Campaign
+from confvib.campaign.identity import Identities, digest, plain
+from confvib.campaign.names import set_chunks
+
+Hashes = dict[str, list[str]]
+
+
+def n_labelled(campaign: Campaign, set_name: str) -> int | Literal["all"]:
+    """Return how many rows of a set the force fields of the comparison learned from.
+
+    All label tasks take the head of one seeded order, and so does a sample.
+
+    Args:
+        campaign: The campaign.
+        set_name: A set of it.
+    """
+    stages = (campaign.relaxation.potential, campaign.harmonic.potential)
+    tasks = {
+        task
+        for name in stages
+        if name != "reference"
+        for task in getattr(campaign.potentials, name).labels
+    }
+    counts = {
+        "relaxation": campaign.labels.relaxation.configurations,
+        "heating": campaign.labels.heating.trajectories,
+    }
+    learned = [
+        counts[task] for task in tasks if getattr(campaign.labels, task).set == set_name
+    ]
+    return "all" if "all" in learned else max(learned, default=0)
+
+
+def accuracy_chunks(campaign: Campaign, section: AccuracySettings) -> list[str]:
+    """Return the chunks that hold rows to compare.
+
+    Args:
+        campaign: The campaign.
+        section: Its section ``accuracy``.
+    """
+    chunks = list(set_chunks(campaign, section.set))
+    sample = campaign.sets[section.set].sample
+    learned = n_labelled(campaign, section.set)
+    if section.configurations == "all" or sample == "all" or learned == "all":
+        return chunks
+    return [
+        chunk
+        for number, chunk in enumerate(chunks)
+        if sample * (number + 1) // len(chunks) > learned
+    ]
+
+
+def accuracy_inputs(
+    section: AccuracySettings, chunks: Sequence[str], identities: Identities
+) -> Hashes:
+    """Return the hashes of one road's tables, in the order of a reduction.
+
+    Args:
+        section: The section ``accuracy``.
+        chunks: What ``accuracy_chunks`` returned; both roads compute these.
+        identities: The hashes of that road: of the campaign or of its companion.
+    """
+    return {
+        "configurations": [identities.configurations(section.set)],
+        "relaxed": [identities.relaxed(section.set, chunk) for chunk in chunks],
+        "harmonic": [identities.harmonic(section.set, chunk) for chunk in chunks],
+        "dynamics": [],
+    }
+
+
+def accuracy_hash(
+    campaign: Campaign, section: AccuracySettings, given: Hashes, exact: Hashes
+) -> str:
+    """Return the hash of the tables of an accuracy.
+
+    Args:
+        campaign: The campaign.
+        section: Its section ``accuracy``.
+        given: What ``accuracy_inputs`` returned for it.
+        exact: And for its companion.
+    """
+    return digest(
+        given,
+        exact,
+        plain(section),
+        n_labelled(campaign, section.set),
+        [campaign.crystal.equivalence, campaign.seed],
+    )

@@ -1,0 +1,257 @@
+"""One set by two potentials: which rows both computed, and where their ions ended."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from confvib.crystal.periodic import PeriodicCell
+from confvib.stages.computed_set import ComputedSet, read_computed_set
+from confvib.stages.levels import Level
+from confvib.stages.selection import parent_of, select_rows
+from confvib.tables.contracts import CONFIGURATIONS, RELAXED
+from confvib.tables.parquet import read_table
+from confvib.thermo.partition import Vibrations
+
+Row = dict[str, Any]
+Positions = dict[str, NDArray[np.float64]]
+
+_ANY_K = 300.0
+"""Which rows have modes, and their multiplicities, do not depend on the temperature."""
+
+GROUPS = ("all", "same_minimum")
+"""Every row of both roads, or those whose ions end on one arrangement by both."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """What one road gives for some rows at one temperature, eV per cell.
+
+    Attributes:
+        energy_eV: Of the relaxed cells, shape ``(n,)``.
+        minimum_eV: Of the cells under the Hessians, shape ``(n,)``.
+        vibrations: F and S of their modes.
+    """
+
+    energy_eV: NDArray[np.float64]
+    minimum_eV: NDArray[np.float64]
+    vibrations: Vibrations
+
+    def of(self, quantity: str) -> NDArray[np.float64]:
+        """Return ``energy``, ``minimum``, ``harmonic`` or ``minimum+harmonic``."""
+        if quantity == "energy":
+            return self.energy_eV
+        if quantity == "minimum":
+            return self.minimum_eV
+        harmonic = np.asarray(self.vibrations.free_energy_eV)
+        return harmonic if quantity == "harmonic" else self.minimum_eV + harmonic
+
+    def weighed(self, quantity: str) -> tuple[NDArray[np.float64], Vibrations | None]:
+        """Return the static energies of an ensemble, and its vibrations if it has any."""
+        if quantity == "minimum+harmonic":
+            return self.minimum_eV, self.vibrations
+        return self.of(quantity), None
+
+
+@dataclass(frozen=True)
+class Road:
+    """All rows of a set by one potential.
+
+    Attributes:
+        computed: Its tables.
+        positions_A: Atoms of the relaxed cells by config_id, shape ``(N, 3)``.
+    """
+
+    computed: ComputedSet
+    positions_A: Positions
+
+    @cached_property
+    def relaxed(self) -> Mapping[str, Row]:
+        """What the relaxed cells are, by config_id."""
+        wanted = ["config_id", "energy_eV", "end_arrangement"]
+        rows = (each.relaxed.select(wanted).to_pylist() for each in self.computed.tables)
+        return {row["config_id"]: row for part in rows for row in part}
+
+    @cached_property
+    def harmonic(self) -> Mapping[str, Row]:
+        """What became of their modes, by config_id."""
+        wanted = ["config_id", "status", "n_moved"]
+        tables = (each.harmonic for each in self.computed.tables)
+        rows = (table.select(wanted).to_pylist() for table in tables if table is not None)
+        return {row["config_id"]: row for part in rows for row in part}
+
+    def level(self, temperature_K: float) -> Level:
+        """Return E + F_harmonic of the rows that have it."""
+        return self.computed.conf_harmonic(temperature_K)
+
+    def values(self, config_ids: Sequence[str], temperature_K: float) -> Values:
+        """Return the values of some rows that have all of them."""
+        level = self.level(temperature_K)
+        position = {key: number for number, key in enumerate(level.config_ids)}
+        rows = [position[key] for key in config_ids]
+        minimum = level.energy_eV[rows]
+        return Values(
+            energy_eV=np.array([self.relaxed[key]["energy_eV"] for key in config_ids]),
+            minimum_eV=minimum,
+            vibrations=Vibrations(
+                level.free_energy_eV[rows] - minimum,
+                level.vibrational_entropy_eV_per_K[rows],
+            ),
+        )
+
+    def status(self, config_id: str) -> str:
+        """Return ``ok`` or what keeps a row from having a free energy."""
+        row = self.harmonic.get(config_id)
+        return "missing" if row is None else row["status"]
+
+    def arrangement(self, config_id: str) -> str | None:
+        """Return what the ions end on; None if they share a position or move again."""
+        row = self.relaxed[config_id]
+        again = self.harmonic[config_id]["n_moved"]
+        return None if again else row["end_arrangement"]
+
+
+@dataclass(frozen=True)
+class Roads:
+    """One set by two potentials.
+
+    Attributes:
+        set_name: Name of the set.
+        exact: By the reference.
+        given: By the force field.
+        config_ids: The rows to compare, whether computed or not, length n.
+        seen: Those that the force field learned from.
+        cell: Nearest images.
+        inverse_per_A: From Cartesian to fractional, shape ``(3, 3)``.
+    """
+
+    set_name: str
+    exact: Road
+    given: Road
+    config_ids: Sequence[str]
+    seen: frozenset[str]
+    cell: PeriodicCell
+    inverse_per_A: NDArray[np.float64]
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms per cell."""
+        return self.exact.computed.n_atoms
+
+    @cached_property
+    def both(self) -> list[str]:
+        """Rows with a free energy by both roads."""
+        return [
+            key
+            for key in self.config_ids
+            if self.exact.status(key) == self.given.status(key) == "ok"
+        ]
+
+    def chosen(self, group: str) -> list[str]:
+        """Return the rows of a group."""
+        if group == "all":
+            return self.both
+        return [key for key in self.both if self.same_minimum(key)]
+
+    def same_minimum(self, config_id: str) -> bool:
+        """Whether the ions of a row end on one arrangement by both roads."""
+        ends = {road.arrangement(config_id) for road in (self.exact, self.given)}
+        return len(ends) == 1 and None not in ends
+
+    def weights(self, config_ids: Sequence[str]) -> NDArray[np.float64]:
+        """Return how many arrangements each row stands for."""
+        level = self.exact.level(_ANY_K)
+        multiplicity = dict(zip(level.config_ids, level.multiplicity, strict=True))
+        return self.exact.computed.weights([multiplicity[key] for key in config_ids])
+
+    def named(self) -> tuple[tuple[str, Road], tuple[str, Road]]:
+        """Return both roads with what messages call them."""
+        return ("exact", self.exact), ("force field", self.given)
+
+    def left_out(self) -> str:
+        """Count the rows that not both roads have, by road and status."""
+        parts = []
+        for name, road in self.named():
+            counts = Counter(road.status(key) for key in self.config_ids)
+            del counts["ok"]
+            if counts:
+                said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
+                parts.append(f"{name}: {said}")
+        return "; ".join(parts)
+
+    def apart_A(self, config_id: str) -> NDArray[np.float64]:
+        """Return how far each atom of the two relaxed cells is apart, (N,)."""
+        apart = self.given.positions_A[config_id] - self.exact.positions_A[config_id]
+        return self.cell.distances_A(apart @ self.inverse_per_A)
+
+
+def read_roads(
+    structure: str,
+    given: Mapping[str, Sequence[str]],
+    exact: Mapping[str, Sequence[str]],
+    params: Mapping[str, Any],
+) -> Roads:
+    """Read the tables of both roads.
+
+    Args:
+        structure: CIF of the parent crystal.
+        given: Paths of the campaign's tables by kind.
+        exact: Those of its companion on the reference.
+        params: ``settings``, ``crystal``, ``equivalence``, ``seed``, ``n_labelled`` and
+            the hashes ``given`` and ``exact`` of the rule.
+
+    Raises:
+        TableError: A table is missing, damaged or foreign.
+    """
+    roads = [
+        Road(
+            read_computed_set(paths, params[name], params["equivalence"]),
+            _positions(paths["relaxed"], params[name]["relaxed"]),
+        )
+        for name, paths in (("exact", exact), ("given", given))
+    ]
+    seen = _seen(given["configurations"][0], params)
+    computed = dict.fromkeys([*roads[0].relaxed, *roads[1].relaxed])
+    unseen_only = params["settings"]["configurations"] == "unseen"
+    cell = np.asarray(parent_of(structure, params["crystal"]).cell)
+    return Roads(
+        set_name=params["settings"]["set"],
+        exact=roads[0],
+        given=roads[1],
+        config_ids=[key for key in computed if not (unseen_only and key in seen)],
+        seen=seen,
+        cell=PeriodicCell(cell),
+        inverse_per_A=np.asarray(np.linalg.inv(cell), np.float64),
+    )
+
+
+def _positions(paths: Sequence[str], hashes: Sequence[str]) -> Positions:
+    found: Positions = {}
+    for path, key in zip(paths, hashes, strict=True):
+        table = read_table(path, RELAXED, key)
+        for config_id, positions in zip(
+            table["config_id"].to_pylist(), table["positions"].to_pylist(), strict=True
+        ):
+            if positions is not None:
+                found[config_id] = np.asarray(positions).reshape(-1, 3)
+    return found
+
+
+def _seen(configurations: str, params: Mapping[str, Any]) -> frozenset[str]:
+    table = read_table(
+        configurations, CONFIGURATIONS, params["given"]["configurations"][0]
+    )
+    n = params["n_labelled"]
+    part = (
+        {"of": "all", "chunk": 0, "n_chunks": 1}
+        if n == "all"
+        else {"of": "sample", "start": 0, "stop": n}
+    )
+    if n == 0:
+        return frozenset()
+    rows = select_rows(table, params["equivalence"], part, params["seed"])
+    return frozenset(row["config_id"] for row in rows)
