@@ -22,14 +22,18 @@ include: "workflow/rules/configurations.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/relaxation.smk"
+include: "workflow/rules/committee.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/thermodynamics.smk"
+include: "workflow/rules/spectra.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/accuracy.smk"
+include: "workflow/rules/sampling.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/phases.smk"
 include: "workflow/rules/companions.smk"
 
 
@@ -42,6 +46,8 @@ rule all:
         expand(rules.plot_free_energies.output, set=SETS, level=LEVELS),
         expand(rules.plot_pdos.output, set=SETS),
         [getattr(rules, f"{phase}_all").input for phase in CFG.phases],
+        expand(rules.plot_phase_stability.output, phase=CFG.phases),
+        rules.render_phase_stability.output if CFG.phases else [],
     localrule: True
     message:
         f"Campaign {CFG.campaign} is complete"
@@ -96,3 +102,12 @@ rule accuracy:
     localrule: True
     message:
         f"Accuracy of campaign {CFG.campaign} is complete"
+
+
+rule sampling:
+    input:
+        sampling_figures,
+        rules.render_sampling.output,
+    localrule: True
+    message:
+        "Sampling tests of campaign {CFG.campaign} are complete"

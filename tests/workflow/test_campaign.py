@@ -9,14 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from confvib.tables.contracts import (
-    CONFIGURATIONS,
-    DYNAMICS,
-    HARMONIC,
-    RELAXED,
-    THERMODYNAMICS,
-)
+from confvib.tables.contracts import CONFIGURATIONS, DYNAMICS, HARMONIC, RELAXED
 from confvib.tables.parquet import file_metadata, read_table
+from confvib.tables.thermodynamics_contracts import THERMODYNAMICS
 from confvib.tables.training_contracts import SWEEP
 
 pytestmark = pytest.mark.slow
@@ -35,11 +30,11 @@ CHANGES = {
     ),
     "one more MD temperature": (
         {"dynamics": {"temperatures_K": [300, 600]}},
-        REDUCTION | {"sample_dynamics": 2, "plot_pdos": 1},
+        REDUCTION | {"sample_dynamics": 2, "average_spectra": 1, "plot_pdos": 1},
     ),
     "Hessians": (
         {"harmonic": {"fmax_eV_per_A": 5e-4}},
-        REDUCTION | {"compute_normal_modes": 2, "plot_pdos": 1},
+        REDUCTION | {"compute_normal_modes": 2, "average_spectra": 1, "plot_pdos": 1},
     ),
     "relaxation": (
         {"relaxation": {"fmax_eV_per_A": 0.05}},
@@ -48,6 +43,7 @@ CHANGES = {
             "relax_configurations": 2,
             "compute_normal_modes": 2,
             "sample_dynamics": 2,
+            "average_spectra": 1,
             "plot_pdos": 1,
         },
     ),
@@ -66,6 +62,7 @@ CHANGES = {
             "relax_configurations": 1,
             "compute_normal_modes": 1,
             "sample_dynamics": 1,
+            "average_spectra": 1,
             "plot_pdos": 1,
         },
     ),

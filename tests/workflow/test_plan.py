@@ -8,6 +8,8 @@ ROOT = Path(__file__).parents[2]
 
 PRODUCTION = {
     "all": 1,
+    "average_spectra": 2,
+    "compare_phases": 1,
     "compute_normal_modes": 376,
     "enumerate_configurations": 2,
     "evaluate_potential": 2,
@@ -16,11 +18,26 @@ PRODUCTION = {
     "plot_history": 2,
     "plot_parity": 2,
     "plot_pdos": 2,
+    "plot_phase_stability": 1,
     "reduce_thermodynamics": 3,
     "relax_configurations": 376,
     "render_gibbs_table": 1,
+    "render_phase_stability": 1,
     "sample_dynamics": 752,
     "train_potential": 2,
+    "tetragonal_compute_normal_modes": 1,
+    "tetragonal_enumerate_configurations": 1,
+    "tetragonal_evaluate_potential": 2,
+    "tetragonal_label_configurations": 17,
+    "tetragonal_plot_free_energies": 3,
+    "tetragonal_plot_history": 2,
+    "tetragonal_plot_parity": 2,
+    "tetragonal_plot_pdos": 1,
+    "tetragonal_reduce_thermodynamics": 1,
+    "tetragonal_relax_configurations": 1,
+    "tetragonal_render_gibbs_table": 1,
+    "tetragonal_sample_dynamics": 2,
+    "tetragonal_train_potential": 2,
 }
 
 
@@ -31,6 +48,41 @@ def test_the_default_campaign_is_planned_whole(workflow, tmp_path):
 def test_the_slurm_profile_plans_the_same(workflow, tmp_path):
     slurm = workflow(tmp_path, overlay=None, profile=ROOT / "profiles/slurm")
     assert slurm.plan() == PRODUCTION
+
+
+SCORES = "results/llzo/committee/12_44/0000.parquet"
+
+
+def test_a_committee_scores_what_its_first_member_relaxed(workflow, tmp_path):
+    changes = {"potentials": {"relax": {"committee": 2}}}
+    planned = workflow(tmp_path, overlay=None).plan(changes, SCORES)
+    assert planned["score_committee"] == planned["relax_configurations"] == 1
+    assert planned["train_potential"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, "potentials.relax.committee = 1"),
+        (
+            {
+                "labels": {"engine": "ionic"},
+                "relaxation": {"potential": "reference"},
+                "potentials": {"relax": {"committee": 2}},
+            },
+            "relaxation.potential = 'reference'",
+        ),
+    ],
+)
+def test_without_a_committee_there_is_nothing_to_score(
+    workflow, tmp_path, changes, found
+):
+    run = workflow(tmp_path, overlay=None)
+    answer = run.run("-n", SCORES, changes=changes, check=False)
+    assert answer.returncode == 1
+    assert f"{found}: no committee relaxed these cells; expected 2 members or more" in (
+        answer.stdout + answer.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,8 +99,8 @@ def test_the_slurm_profile_plans_the_same(workflow, tmp_path):
             "57 Li in the cell; crystal.formula = 'Li7La3Zr2O12' needs 56",
         ),
         (
-            {"phases": {"beta": {"dynamics": {"timestep_ps": 1}}}},
-            "phases.beta.dynamics.timestep_ps = 1: unknown key",
+            {"phases": {"tetragonal": {"dynamics": {"timestep_ps": 1}}}},
+            "phases.tetragonal.dynamics.timestep_ps = 1: unknown key",
         ),
     ],
 )
@@ -66,26 +118,7 @@ def test_the_workflow_lints(workflow, tmp_path):
     assert "Congratulations" in answer.stdout + answer.stderr
 
 
-SHARED = {
-    "phases": {
-        "tetragonal": {
-            "force_field": "shared",
-            "crystal": {
-                "structure": "resources/structures/t-LLZO.cif",
-                "site_groups": {
-                    **{"24d": None, "96h": None},
-                    **{"8a": "Li", "16f": "Li", "32g": "Li"},
-                },
-                "distance_rules": [],
-            },
-            "sets": {
-                "12_44": None,
-                "11_45": None,
-                "ordered": {"counts": {"8a": 8, "16f": 16, "32g": 32}, "chunks": 1},
-            },
-        }
-    }
-}
+SHARED = {"phases": {"tetragonal": {"force_field": "shared"}}}
 EXACT = {
     "labels": {"engine": "ionic"},
     "exact": {
@@ -97,8 +130,7 @@ EXACT = {
 
 def test_a_phase_with_a_shared_force_field_trains_nothing(workflow, tmp_path):
     target = "results/llzo/tetragonal/harmonic/ordered/0000.parquet"
-    plan = workflow(tmp_path, overlay=None).plan(SHARED, target)
-    assert plan == {
+    assert workflow(tmp_path, overlay=None).plan(SHARED, target) == {
         "enumerate_configurations": 1,
         "label_configurations": 128,
         "train_potential": 1,

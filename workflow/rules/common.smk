@@ -9,13 +9,31 @@ from confvib.campaign.accuracy_identity import (
     accuracy_inputs,
     n_labelled,
 )
-from confvib.campaign.companions import companions, is_companion, trained_for
+from confvib.campaign.companions import (
+    companions,
+    is_companion,
+    phases_of,
+    trained_for,
+)
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
+from confvib.campaign.digest import plain
 from confvib.campaign.fingerprint import code_fingerprint
-from confvib.campaign.identity import Identities, plain
+from confvib.campaign.identity import Identities
 from confvib.campaign.library_path import expose_library
-from confvib.campaign.names import chunk_names, label_chunks, set_chunks
+from confvib.campaign.names import chunk_names, label_chunks, label_slice, set_chunks
+from confvib.campaign.spectra_identity import averaged_spectra, spectra_inputs
+from confvib.campaign.sampling_identity import (
+    sampling_sets,
+    sampling_settings,
+    sampling_tables,
+)
+from confvib.campaign.phase_identity import (
+    atoms_per_formula,
+    comparison,
+    phase_stability,
+    whole_set,
+)
 from confvib.campaign.surrogate_identity import (
     surrogate_inputs,
     surrogate_kinds,
@@ -119,6 +137,30 @@ def dynamics_files(wildcards):
     ]
 
 
+def committee_models(wildcards):
+    """The checkpoints that score relaxed cells, the one that relaxed them first."""
+    members = ID.committee_members()
+    if not members:
+        name = CFG.relaxation.potential
+        settings = getattr(CFG.potentials, name, None)
+        found = (
+            f"relaxation.potential = {name!r}"
+            if settings is None
+            else f"potentials.{name}.committee = {settings.committee}"
+        )
+        raise WorkflowError(
+            f"{found}: no committee relaxed these cells; expected 2 members or more"
+        )
+    return [f"{RESULTS}/models/{member}/model.msgpack" for member in members]
+
+
+def committee_files(wildcards):
+    """The committee chunks of wildcards.set; none without a committee."""
+    if not ID.committee_members():
+        return []
+    return chunk_files("committee")(wildcards)
+
+
 def labels_of(model):
     """Every label file that a force field learns from."""
     return [
@@ -216,6 +258,24 @@ def accuracy_road(companion=""):
     if companion:
         identities = Identities(load_campaign(COMPANIONS[companion], ROOT), ROOT)
     return accuracy_inputs(section, accuracy_chunks(CFG, section), identities)
+
+
+def sampling_files(kind):
+    """The files of one kind of all sets whose sampling is tested."""
+    return [
+        f"{RESULTS}/sampling/{kind}/{name}.parquet"
+        for name in sampling_sets(CFG, section_of("sampling"))
+    ]
+
+
+def sampling_figures(wildcards):
+    """The figures of the sampling target."""
+    section = section_of("sampling")
+    return [
+        f"{RESULTS}/figures/sampling_{name}_{level}.svg"
+        for name in sampling_sets(CFG, section)
+        for level in section.levels
+    ]
 
 
 def minutes(base):

@@ -26,7 +26,7 @@ rule label_configurations:
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),
         task=lambda wildcards: ID.task(wildcards.task),
-        slice=lambda wildcards: ID.label_slice(wildcards.task, wildcards.chunk),
+        slice=lambda wildcards: label_slice(CFG, wildcards.task, wildcards.chunk),
         seed=CFG.seed,
         # Shared folders, since a VASP run may span nodes; failed runs stay in kept.
         scratch=f"{RESULTS}/scratch",

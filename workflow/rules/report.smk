@@ -70,8 +70,7 @@ rule plot_free_energies:
 
 rule plot_pdos:
     input:
-        dynamics=dynamics_files,
-        harmonic=chunk_files("harmonic"),
+        spectra=rules.average_spectra.output.spectra,
     output:
         report(
             f"{RESULTS}/figures/pdos_{{set}}.svg",
@@ -80,15 +79,12 @@ rule plot_pdos:
             labels={
                 "figure": "phonon density of states",
                 "set": "{set}",
-                "level": "md",
             },
         ),
     log:
         f"{LOGS}/plot_pdos/{{set}}.log",
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        mem_mb=megabytes(16000),  # every spectrum of the set
     params:
         code=code("plot_pdos"),
     message:
@@ -102,6 +98,10 @@ rule render_gibbs_table:
         thermodynamics=expand(
             rules.reduce_thermodynamics.output.thermodynamics,
             set=[*SETS, "all"] if len(SETS) > 1 else SETS,
+        ),
+        shares=expand(
+            rules.reduce_thermodynamics.output.shares,
+            set="all" if len(SETS) > 1 else SETS,
         ),
     output:
         html=report(

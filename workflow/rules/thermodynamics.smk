@@ -10,9 +10,11 @@ rule reduce_thermodynamics:
         relaxed=chunk_files("relaxed"),
         harmonic=chunk_files("harmonic"),
         dynamics=dynamics_files,
+        committee=committee_files,
     output:
         thermodynamics=f"{RESULTS}/thermodynamics/{{set}}.parquet",
         convergence=f"{RESULTS}/thermodynamics/convergence/{{set}}.parquet",
+        shares=f"{RESULTS}/thermodynamics/shares/{{set}}.parquet",
     log:
         f"{LOGS}/reduce_thermodynamics/{{set}}.log",
     benchmark:
@@ -32,7 +34,10 @@ rule reduce_thermodynamics:
         equivalence=CFG.crystal.equivalence,
         seed=CFG.seed,
         config_hash=lambda wildcards: ID.thermodynamics(wildcards.set),
-        expected=lambda wildcards: ID.reduction_inputs(wildcards.set),
+        expected=lambda wildcards: {
+            **ID.reduction_inputs(wildcards.set),
+            "committee": ID.reduction_committee(wildcards.set),
+        },
         code=code("reduce_thermodynamics"),
     message:
         "Thermodynamics of set {wildcards.set}"

@@ -9,8 +9,4 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake.log[0], "plot_pdos"):
-    plot_pdos(
-        dynamics=list(snakemake.input.dynamics),
-        harmonic=list(snakemake.input.harmonic),
-        output=snakemake.output[0],
-    )
+    plot_pdos(spectra=snakemake.input.spectra, output=snakemake.output[0])

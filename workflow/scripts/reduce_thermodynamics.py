@@ -12,10 +12,15 @@ with job(snakemake.log[0], f"reduce {snakemake.wildcards.set}") as progress:
     reduce_thermodynamics(
         inputs={
             kind: list(snakemake.input[kind])
-            for kind in ("configurations", "relaxed", "harmonic", "dynamics")
+            for kind in (
+                "configurations",
+                "relaxed",
+                "harmonic",
+                "dynamics",
+                "committee",
+            )
         },
-        thermodynamics=snakemake.output.thermodynamics,
-        convergence=snakemake.output.convergence,
+        outputs=dict(snakemake.output.items()),
         set_name=snakemake.wildcards.set,
         params=dict(snakemake.params),
         progress=progress,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 with job(snakemake.log[0], "render_gibbs_table"):
     render_gibbs_table(
         thermodynamics=list(snakemake.input.thermodynamics),
+        shares=list(snakemake.input.shares),
         html=snakemake.output.html,
         text=snakemake.output.text,
         params=dict(snakemake.params),

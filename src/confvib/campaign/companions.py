@@ -12,6 +12,8 @@ from typing import Any
 
 from confvib.campaign.config import Campaign, load_campaign
 from confvib.campaign.identity import Identities
+from confvib.campaign.phase_identity import Phase, check_comparable
+from confvib.campaign.phase_settings import PhaseSettings
 from confvib.campaign.variants import POTENTIALS
 from confvib.errors import ConfigError
 
@@ -44,11 +46,16 @@ def companions(
     """
     found: dict[str, dict[str, Any]] = {}
     for name, settings in campaign.phases.items():
-        overlay = {k: v for k, v in raw["phases"][name].items() if k != "force_field"}
+        overlay = {
+            key: value
+            for key, value in raw["phases"][name].items()
+            if key not in PhaseSettings.model_fields
+        }
         config = _overlaid(raw, campaign, name, overlay, f"phases.{name}.")
         if settings.force_field == "shared":
             config["models"] = _models(campaign, identities)
-        load_campaign(config, root, f"phases.{name}.")
+        phase = load_campaign(config, root, f"phases.{name}.")
+        check_comparable(campaign, phase, f"phases.{name}.")
         found[name] = config
     if campaign.exact is not None:
         config = _overlaid(raw, campaign, EXACT, raw[EXACT], f"{EXACT}.")
@@ -57,6 +64,14 @@ def companions(
         load_campaign(config, root, f"{EXACT}.")
         found[EXACT] = config
     return found
+
+
+def phases_of(
+    campaign: Campaign, configurations: Mapping[str, Any], root: Path
+) -> dict[str, Phase]:
+    """Return the phases of a campaign, from the configurations of its companions."""
+    loaded = {name: load_campaign(configurations[name], root) for name in campaign.phases}
+    return {name: Phase(each, Identities(each, root)) for name, each in loaded.items()}
 
 
 def is_companion(campaign: Campaign) -> bool:

@@ -19,6 +19,7 @@ from confvib.campaign.label_settings import LabelSettings
 from confvib.campaign.mistakes import describe
 from confvib.campaign.model_settings import PotentialsSettings
 from confvib.campaign.phase_settings import PhaseName, PhaseSettings, TrainedModel
+from confvib.campaign.sampling_settings import Level, SamplingSettings
 from confvib.campaign.section import CampaignName, Name, Section
 from confvib.campaign.stage_settings import (
     DynamicsSettings,
@@ -53,6 +54,7 @@ class Campaign(Section):
     crosscheck: CrosscheckSettings | None = None
     surrogate: SurrogateSettings | None = None
     accuracy: AccuracySettings | None = None
+    sampling: SamplingSettings | None = None
     phases: Annotated[
         dict[PhaseName, PhaseSettings],
         Field(description="other phases of the same composition, compared with this one"),
@@ -71,6 +73,16 @@ class Campaign(Section):
             "workflow fills this in where a phase shares those of the campaign"
         ),
     ] = Field(default_factory=dict)
+
+    @property
+    def reduced_temperatures_K(self) -> dict[Level, tuple[float, ...]]:
+        """Temperatures at which each level enters the thermodynamic tables."""
+        anywhere = self.thermodynamics.temperatures_K
+        return {
+            "conf": anywhere,
+            "conf+harmonic": anywhere,
+            "conf+md": self.dynamics.temperatures_K,
+        }
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
@@ -122,6 +134,12 @@ class Campaign(Section):
             if self.exact is None:
                 message = "accuracy: expected a section exact, the road to compare with"
                 raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _sampling_agrees(self) -> Self:
+        if self.sampling is not None:
+            self.sampling.check(self.sets, self.reduced_temperatures_K)
         return self
 
     @model_validator(mode="after")

@@ -5,15 +5,19 @@ cannot change a result (batch sizes, chunk counts of complete other sets). Table
 theirs; a stage refuses an input whose hash is not the one its configuration implies.
 """
 
-import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from confvib.campaign.config import Campaign
-from confvib.campaign.names import Slice, chunk_slice, label_chunks, set_chunks
-from confvib.campaign.section import Section
+from confvib.campaign.digest import digest, file_sha256, plain
+from confvib.campaign.names import (
+    Slice,
+    chunk_slice,
+    label_chunks,
+    label_slice,
+    set_chunks,
+)
 from confvib.campaign.variants import (
     POTENTIALS,
     Variant,
@@ -29,29 +33,11 @@ Enumeration is upstream of every job, so it is the one stage that is not rerun b
 its code was edited: it checks its own result, and this number says when it changed.
 """
 
-_NO_EFFECT_ON_RESULTS = {"batch_size", "columns_per_batch"}
-
 _NO_EFFECT_ON_TRAINING = {
     "committee": True,
     "training": {"microbatch", "save_interval_min"},
 }
 """Keys of a potential that change no training; its batch size does."""
-
-
-def digest(*parts: Any) -> str:
-    """Return 16 hexadecimal digits over JSON-like values."""
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def plain(section: Section, *without: str) -> dict[str, Any]:
-    """Return a section as JSON-like values, without keys that are named or harmless."""
-    dropped = _NO_EFFECT_ON_RESULTS.union(without)
-    return section.model_dump(mode="json", exclude=dropped)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Identities:
@@ -60,7 +46,7 @@ class Identities:
     def __init__(self, campaign: Campaign, root: Path) -> None:
         self._campaign = campaign
         self._root = root
-        self._cif_sha = _sha256(root / campaign.crystal.structure)
+        self._cif_sha = file_sha256(root / campaign.crystal.structure)
         self._shared: dict[str, str] = {
             name: model.config_hash for name, model in campaign.models.items()
         }
@@ -75,23 +61,8 @@ class Identities:
         settings = self._campaign.sets[set_name]
         return chunk_slice(settings.sample, settings.chunks, int(chunk))
 
-    def label_slice(self, task: str, chunk: str) -> Slice:
-        """Return the slice of labelled configurations that a chunk stands for."""
-        labels = self._campaign.labels
-        if task == "relaxation":
-            task_settings = labels.relaxation
-            return chunk_slice(
-                task_settings.configurations, task_settings.chunks, int(chunk)
-            )
-        return chunk_slice(
-            labels.heating.trajectories, labels.heating.trajectories, int(chunk)
-        )
-
     def engine(self) -> dict[str, Any]:
-        """Return the label engine's settings: all that defines its energies.
-
-        How VASP is launched is no part of them.
-        """
+        """Return all that defines the label engine's energies, not how it is launched."""
         labels = self._campaign.labels
         section = getattr(labels, labels.engine)
         return {"engine": labels.engine, labels.engine: plain(section, "command")}
@@ -99,7 +70,10 @@ class Identities:
     def task(self, task: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""
         section = getattr(self._campaign.labels, task)
-        return plain(section, "configurations", "chunks", "trajectories")
+        without = ["configurations", "chunks", "trajectories"]
+        if getattr(section, "copies", 1) == 1:
+            without.append("copies")  # what was labelled before this key stays as it is
+        return plain(section, *without)
 
     def harmonic(self, set_name: str, chunk: str) -> str:
         """Return the hash of a ``harmonic`` chunk."""
@@ -128,7 +102,9 @@ class Identities:
     def thermodynamics(self, set_name: str) -> str:
         """Return the hash of the thermodynamic tables of one set, or of 'all'."""
         return digest(
-            plain(self._campaign.thermodynamics), self.reduction_inputs(set_name)
+            plain(self._campaign.thermodynamics),
+            self.reduction_inputs(set_name),
+            self.reduction_committee(set_name),
         )
 
     def _configurations(self, set_name: str) -> str:
@@ -142,7 +118,7 @@ class Identities:
             crystal,
             settings.counts,
             settings.draw and [settings.draw, self._campaign.seed],
-            settings.imported and _sha256(self._root / settings.imported),
+            settings.imported and file_sha256(self._root / settings.imported),
         )
 
     def _labels(self, task: str, chunk: str) -> str:
@@ -151,7 +127,7 @@ class Identities:
             self.configurations(section.set),
             self._campaign.crystal.equivalence,
             self.task(task),
-            self.label_slice(task, chunk),
+            label_slice(self._campaign, task, chunk),
             self._campaign.seed,
             self.engine(),
         )
@@ -227,6 +203,19 @@ class Identities:
         members = [self.model(member) for member in self.members(name)]
         return members[0] if len(members) == 1 else digest(members)
 
+    def committee_members(self) -> list[str]:
+        """Return the force fields that score relaxed cells; none without a committee.
+
+        The first is the one that relaxed them.
+        """
+        members = self.members(self._campaign.relaxation.potential)
+        return members if len(members) > 1 else []
+
+    def committee_scores(self, set_name: str, chunk: str) -> str:
+        """Return the hash of a ``committee`` chunk."""
+        models = [self.model(member) for member in self.committee_members()]
+        return digest(self.relaxed(set_name, chunk), models)
+
     def sweep(self, sweep: str) -> str:
         """Return the hash of a sweep's table."""
         points = sweep_points(self._campaign, sweep)
@@ -280,18 +269,31 @@ class Identities:
             self.potential(section.potential),
         )
 
+    def _sets_and_chunks(self, set_name: str) -> tuple[list[str], list[tuple[str, str]]]:
+        """Return the sets of a reduction and all their chunks, in its order."""
+        names = list(self._campaign.sets) if set_name == "all" else [set_name]
+        return names, [
+            (name, chunk) for name in names for chunk in set_chunks(self._campaign, name)
+        ]
+
     def reduction_inputs(self, set_name: str) -> dict[str, list[str]]:
         """Return the hashes of all tables a reduction reads, in its order."""
-        campaign = self._campaign
-        names = list(campaign.sets) if set_name == "all" else [set_name]
-        chunks = [(name, chunk) for name in names for chunk in set_chunks(campaign, name)]
+        names, chunks = self._sets_and_chunks(set_name)
         return {
             "configurations": [self.configurations(name) for name in names],
             "relaxed": [self.relaxed(*chunk) for chunk in chunks],
             "harmonic": [self.harmonic(*chunk) for chunk in chunks],
             "dynamics": [
                 self.dynamics(name, temperature_K, chunk)
-                for temperature_K in campaign.dynamics.temperatures_K
+                for temperature_K in self._campaign.dynamics.temperatures_K
                 for name, chunk in chunks
             ],
         }
+
+    def reduction_committee(self, set_name: str) -> list[str]:
+        """Return the hashes of all ``committee`` chunks of a reduction, in its order."""
+        if not self.committee_members():
+            return []
+        return [
+            self.committee_scores(*each) for each in self._sets_and_chunks(set_name)[1]
+        ]

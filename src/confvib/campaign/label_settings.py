@@ -14,6 +14,13 @@ class RelaxationLabels(Section):
     configurations: Annotated[
         Count | Literal["all"], Field(description="how many of the set are labelled")
     ]
+    copies: Annotated[
+        Count,
+        Field(
+            description="relaxations of each from other random displacements; more than "
+            "one where a phase has too few configurations to learn from"
+        ),
+    ] = 1
     chunks: Annotated[Count, Field(description="jobs that share them")]
     perturbation_A: Annotated[
         Positive, Field(description="length of the random displacement of each atom, Å")

@@ -142,7 +142,8 @@ class PotentialSettings(Section):
         Count,
         Field(
             description="trainings that differ in their seed; the first drives the "
-            "campaign, the spread of all is the uncertainty of its errors"
+            "campaign, the spread of all is the uncertainty of its errors and, of the "
+            "potential that relaxes, of the energies of relaxed cells"
         ),
     ] = 1
 

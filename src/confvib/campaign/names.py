@@ -36,3 +36,16 @@ def chunk_slice(sample: int | Literal["all"], n_chunks: int, chunk: int) -> Slic
         return {"of": "all", "chunk": chunk, "n_chunks": n_chunks}
     start, stop = (sample * k // n_chunks for k in (chunk, chunk + 1))
     return {"of": "sample", "start": start, "stop": stop}
+
+
+def label_slice(campaign: Campaign, task: str, chunk: str) -> Slice:
+    """Return the slice of labelled configurations that a chunk stands for."""
+    labels = campaign.labels
+    if task == "relaxation":
+        each = labels.relaxation
+        number = each.configurations
+        items = number if number == "all" else number * each.copies
+        return chunk_slice(items, each.chunks, int(chunk))
+    return chunk_slice(
+        labels.heating.trajectories, labels.heating.trajectories, int(chunk)
+    )

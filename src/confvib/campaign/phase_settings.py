@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from confvib.campaign.section import Section
+from confvib.campaign.section import Section, Temperature
+
+Level = Literal["conf", "conf+harmonic", "conf+md"]
 
 RESERVED = (
     *("configurations", "labels", "selections", "models", "relaxed", "harmonic"),
@@ -29,6 +31,17 @@ PhaseName = Annotated[
 """A name that becomes a folder and the beginning of rule names."""
 
 
+class ReportedDifference(Section):
+    """A difference of G between the campaign's crystal and a phase, from elsewhere."""
+
+    temperature_K: Temperature
+    level: Annotated[Level, Field(description="of the campaign's crystal")]
+    phase_level: Annotated[Level, Field(description="of the phase")]
+    meV_per_atom: Annotated[
+        float, Field(description="G of the campaign's crystal minus G of the phase")
+    ]
+
+
 class PhaseSettings(BaseModel):
     """What is different in another phase: keys of this file, overlaid; null removes."""
 
@@ -41,6 +54,10 @@ class PhaseSettings(BaseModel):
             "that of the main campaign, whose errors then cancel in part"
         ),
     ] = "own"
+    reported: Annotated[
+        tuple[ReportedDifference, ...],
+        Field(description="values to show beside those of the published convention"),
+    ] = ()
 
 
 class TrainedModel(Section):

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from confvib.campaign.config import Campaign
-from confvib.campaign.identity import Identities, digest, plain
+from confvib.campaign.digest import digest, plain
+from confvib.campaign.identity import Identities
 from confvib.campaign.surrogate_settings import SurrogateSettings
 
 _TEST_ONLY = ("fractions", "repeats", "batches")

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from confvib.campaign.config import Campaign, load_campaign
-from confvib.campaign.identity import Identities, plain
+from confvib.campaign.digest import plain
+from confvib.campaign.identity import Identities
 from confvib.crystal.parent import ParentCrystal
 from confvib.crystal.rules import DistanceRule
 from confvib.errors import ConfigError

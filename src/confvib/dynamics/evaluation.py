@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import jax
@@ -111,6 +112,29 @@ def over_batch(
     if batch_mode is BatchMode.TOGETHER:
         return jax.vmap(function)(*batched)
     return jax.lax.map(lambda row: function(*row), batched)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def evaluate_batch(
+    energy_fn: EnergyFn, batch_mode: BatchMode, positions: jax.Array
+) -> tuple[Evaluation, jax.Array]:
+    """Return energy and forces of every cell of a batch, and what they are worth.
+
+    Args:
+        energy_fn: Energy of one cell.
+        batch_mode: One program for all cells or one cell after the other.
+        positions: Positions [Å], shape (B, N, 3).
+
+    Returns:
+        The evaluations with leading axis B, and status codes (B,): ok, overflow or nan.
+    """
+
+    def one(cell: jax.Array) -> tuple[Evaluation, jax.Array]:
+        found = evaluate(energy_fn, cell)
+        code = fault(found.energy_eV, found.forces_eV_per_A, found.overflow)
+        return found, code
+
+    return over_batch(one, batch_mode, positions)
 
 
 def require_batch(positions: jax.Array) -> None:

@@ -30,3 +30,10 @@ _PUBLISHED = (
 )
 WHY_TWO_CONVENTIONS = (_CANONICAL, _PUBLISHED)
 """Two sentences: what each convention does and why their numbers differ."""
+
+FINITE_CELL = (
+    "All arrangements are those of one cell: averages of energies converge fast with its "
+    "size, entropies and free energies slowly, since ions that repeat with the cell "
+    "cannot be arranged independently. The cell is fixed, so that F stands for G."
+)
+"""What the finite, fixed cell means for every number."""

@@ -55,7 +55,7 @@ def distribution_figure(
     """Draw the distribution of one level: energies for ``conf``, free energies otherwise.
 
     Args:
-        convergence: Rows of ``tables.contracts.CONVERGENCE`` of one set.
+        convergence: Rows of ``tables.thermodynamics_contracts.CONVERGENCE`` of one set.
         level: conf, conf+harmonic or conf+md.
         relaxed: Rows of ``tables.contracts.RELAXED`` of that set, to count in the title
             the configurations that did not relax; used for conf only.
@@ -88,8 +88,8 @@ def energy_distribution_figure(
     .. math:: Z_\mathrm{conf} = \int p(H)\, e^{-\beta H}\, dH
 
     Args:
-        convergence: Rows of ``tables.contracts.CONVERGENCE`` of one set; the energies do
-            not depend on temperature, the dashed lines do.
+        convergence: Rows of ``tables.thermodynamics_contracts.CONVERGENCE`` of one set;
+            the energies do not depend on temperature, the dashed lines do.
         relaxed: Rows of ``tables.contracts.RELAXED``, counted in the title if given.
         temperatures_K: Temperatures > 0 to show; None shows the lowest and the highest.
 
@@ -118,7 +118,7 @@ def free_energy_distribution_figure(
     """Draw the density of free energies and the convergence of -TS, by temperature.
 
     Args:
-        convergence: Rows of ``tables.contracts.CONVERGENCE`` of one set.
+        convergence: Rows of ``tables.thermodynamics_contracts.CONVERGENCE`` of one set.
         level: conf+harmonic or conf+md.
         temperatures_K: Temperatures > 0 to show; None shows the lowest and the highest.
 

@@ -1,14 +1,15 @@
-"""Phonon densities of states: mean and spread over configurations, by element."""
+"""Phonon densities of states: canonical mean and spread by element, and as printed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from confvib.figures.density import broadened_spectrum
-from confvib.figures.rows import UsableRows, common_list, real_column, usable_rows
+from confvib.figures.rows import require_columns
 from confvib.figures.style import (
     BLACK,
     BLUE,
@@ -29,166 +30,248 @@ from confvib.units import PLANCK_EV_PER_THZ
 MEV_PER_THZ = 1e3 * PLANCK_EV_PER_THZ
 """Energy quantum of one THz [meV/THz]."""
 
-_DEFAULT_UPPER_MEV = 100.0
 _ELEMENT_COLOURS = (BLUE, GREEN, VERMILION, ORANGE, PURPLE, SKY)
+_SHOWN = 0.99
+_KEYS = ("temperature_K", "source", "weighting")
+_COLUMNS = (
+    *_KEYS,
+    "element",
+    "frequency_THz",
+    "mean_per_THz",
+    "deviation_per_THz",
+    "printed_deviation_per_THz",
+    "n_used",
+    "n_failed",
+    "n_unweighted",
+    "ess",
+    "temperature_measured_K",
+    "temperature_measured_deviation_K",
+    "status",
+    "reason",
+)
+
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Spectra:
-    """Mean and standard deviation over configurations [modes/meV per cell]."""
+class _Temperature:
+    """What a line of panels shows; an average that failed has no rows."""
 
-    energy_meV: np.ndarray
-    total: tuple[np.ndarray, np.ndarray]
-    elements: dict[str, tuple[np.ndarray, np.ndarray]]
+    temperature_K: float
+    weighting: str
+    runs: list[Row]
+    modes: list[Row]
+    printed: list[Row]
+    reason: str
 
 
-def pdos_figure(
-    dynamics: pd.DataFrame, harmonic: pd.DataFrame, *, broadening_meV: float = 1.0
-) -> Figure:
-    """Draw the phonon density of states of every temperature and of the Hessians.
+def pdos_figure(spectra: pd.DataFrame) -> Figure:
+    """Draw the averaged densities of states of a set at every temperature.
 
     Args:
-        dynamics: Rows of ``tables.contracts.DYNAMICS``, all temperatures together.
-        harmonic: Rows of ``tables.contracts.HARMONIC``; may be empty.
-        broadening_meV: Standard deviation > 0 of the Gaussians on harmonic modes [meV].
+        spectra: Rows of ``tables.spectra_contracts.AVERAGED_SPECTRA`` of one set.
 
     Returns:
-        One panel per temperature and protocol: mean over configurations, each counted
-        once, of the total (black, with ± one standard deviation) and of each element, in
-        modes/meV per cell; the harmonic one thin and dashed. Titles give the number of
-        configurations and the mean ± standard deviation of the measured temperature.
+        A line of panels per temperature, in modes/meV per cell. Left: canonical mean of
+        the runs, total (black) and by element, with ± one weighted standard deviation,
+        and that of the Hessians (grey, dashed); each configuration once if there are no
+        canonical weights, and the title says so. Right: the total with the weights and
+        the standard deviation that the paper prints, around the standard deviation with
+        the same weights. Below, with several temperatures: what changes from the lowest
+        to the highest.
 
     Raises:
-        TableError: A column is missing, or rows differ in grid or elements.
+        TableError: A column is missing.
 
-    Source: fig. 6 of the paper.
+    Source: fig. 6 of the paper; docs/formulation.md#averaged-spectra.
     """
-    columns = ["temperature_K", "frequency_THz", "dos_per_THz", "elements"]
-    columns += ["dos_by_element_per_THz", "temperature_measured_K", "protocol"]
-    used = usable_rows(dynamics, columns)
-    modes = usable_rows(harmonic, ["frequencies_THz"])
-    groups = list(dynamics.groupby(["temperature_K", "protocol"]))
+    require_columns(spectra, list(_COLUMNS))
+    table = [*map(dict, spectra.to_dict("records"))]
+    shown = [_at(table, T) for T in sorted({row["temperature_K"] for row in table})]
+    good = [each for each in shown if each.runs]
+    n_lines = len(shown) + (len(good) > 1)
     with style():
-        figure = new_figure(7.0, 0.9 + 2.2 * max(1, len(groups)))
-        panels = figure.subplots(max(1, len(groups)), 1, squeeze=False, sharex=True)[:, 0]
-        if not groups:
-            say_instead(panels[0], f"no dynamics to show {used.note}".strip())
+        if not good:
+            figure = new_figure(7.0, 2.0)
+            say_instead(figure.subplots(), _why_empty(shown))
             return figure
-        upper_meV = 0.0
-        for axes, (_, group) in zip(panels, groups, strict=True):
-            upper_meV = max(upper_meV, _panel(axes, group, columns))
-        upper_meV = upper_meV or _DEFAULT_UPPER_MEV
-        caption = _draw_harmonic(panels, modes, broadening_meV, upper_meV)
-        figure.suptitle(wrapped(caption), fontsize=8.5)
-        _finish(figure, panels, upper_meV)
+        figure = new_figure(7.0, 0.8 + 2.1 * n_lines)
+        panels = figure.subplots(
+            n_lines, 2, squeeze=False, sharex=True, width_ratios=(2.2, 1)
+        )
+        for (left, right), each in zip(panels[: len(shown)], shown, strict=True):
+            _draw_canonical(left, each)
+            _draw_printed(right, each)
+        if len(good) > 1:
+            _draw_change(panels[-1, 0], good[0], good[-1])
+            panels[-1, 1].set_axis_off()
+            panels[-2, 1].xaxis.set_tick_params(labelbottom=True)
+        _finish(figure, panels[: len(shown)], panels, max(map(_upper_meV, good)))
     return figure
 
 
-def _panel(axes: Axes, group: pd.DataFrame, columns: list[str]) -> float:
-    used = usable_rows(group, columns)
-    axes.set_title(wrapped(_title(group, used)))
-    if used.rows.empty:
-        return 0.0
-    spectra = _spectra(used.rows)
-    for colour, (element, pair) in zip(
-        _ELEMENT_COLOURS * 20, spectra.elements.items(), strict=False
-    ):
-        _draw_mean(axes, spectra.energy_meV, pair, colour, element, len(used.rows))
-    _draw_mean(axes, spectra.energy_meV, spectra.total, BLACK, "total", len(used.rows))
-    mean = spectra.total[0]
-    return float(spectra.energy_meV[mean > 1e-2 * mean.max()].max(initial=0.0))
+def _at(table: Sequence[Row], temperature_K: float) -> _Temperature:
+    """Take what one temperature has."""
 
+    def usable(source: str, weighting: str) -> list[Row]:
+        """Return the rows of one average, the total first; none if that is not ok."""
+        wanted = (temperature_K, source, weighting)
+        found = [row for row in table if wanted == tuple(row[key] for key in _KEYS)]
+        if any(row["element"] == "total" and row["status"] != "ok" for row in found):
+            return []
+        return [row for row in found if row["status"] == "ok"]
 
-def _title(group: pd.DataFrame, used: UsableRows) -> str:
-    requested = f"{group['temperature_K'].iloc[0]:g} K ({group['protocol'].iloc[0]})"
-    parts = [requested, _count(len(used.rows), "configuration")]
-    measured = real_column(used.rows, "temperature_measured_K")
-    if len(measured):
-        spread = f" ± {measured.std(ddof=1):.0f}" if len(measured) > 1 else ""
-        parts.append(f"measured {measured.mean():.0f}{spread} K")
-    return "; ".join([*parts, used.note] if used.note else parts)
-
-
-def _spectra(rows: pd.DataFrame) -> _Spectra:
-    frequency_THz = common_list(rows, "frequency_THz")
-    elements = [str(element) for element in common_list(rows, "elements")]
-    shape = (len(elements), len(frequency_THz))
-    total = _mean_and_deviation(rows["dos_per_THz"].to_list(), shape[1:])
-    mean, deviation = _mean_and_deviation(rows["dos_by_element_per_THz"].to_list(), shape)
-    return _Spectra(
-        MEV_PER_THZ * frequency_THz,
-        total,
-        {element: (mean[k], deviation[k]) for k, element in enumerate(elements)},
+    weighting = "canonical" if usable("md", "canonical") else "uniform"
+    reasons = [
+        row["reason"]
+        for row in table
+        if (temperature_K, "md", "uniform") == tuple(row[key] for key in _KEYS)
+    ]
+    return _Temperature(
+        temperature_K=temperature_K,
+        weighting=weighting,
+        runs=usable("md", weighting),
+        modes=usable("harmonic", weighting),
+        printed=usable("md", "published"),
+        reason="; ".join(reason for reason in reasons if reason),
     )
 
 
-def _mean_and_deviation(
-    spectra: list[np.ndarray], shape: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    # Two passes over the rows, not one large array: a set has 10^5 spectra.
-    n = len(spectra)
-    mean = np.zeros(shape)
-    for spectrum in spectra:
-        mean += np.reshape(spectrum, shape) / n
-    square = np.zeros(shape)
-    for spectrum in spectra:
-        square += (np.reshape(spectrum, shape) - mean) ** 2
-    deviation = np.sqrt(square / max(n - 1, 1))
-    return mean / MEV_PER_THZ, deviation / MEV_PER_THZ
+def _per_meV(row: Row, column: str) -> np.ndarray:
+    return np.asarray(row[column], dtype=np.float64) / MEV_PER_THZ
 
 
-def _draw_mean(
-    axes: Axes,
-    energy_meV: np.ndarray,
-    pair: tuple[np.ndarray, np.ndarray],
-    colour: str,
-    label: str,
-    n: int,
-) -> None:
-    mean, deviation = pair
-    if n > 1:
-        axes.fill_between(
-            energy_meV,
-            mean - deviation,
-            mean + deviation,
-            color=colour,
-            alpha=0.2,
-            linewidth=0,
-        )
-    axes.plot(energy_meV, mean, color=colour, label=label)
+def _energy_meV(row: Row) -> np.ndarray:
+    return MEV_PER_THZ * np.asarray(row["frequency_THz"], dtype=np.float64)
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def _draw_harmonic(
-    panels: np.ndarray, modes: UsableRows, broadening_meV: float, upper_meV: float
-) -> str:
-    if modes.rows.empty:
-        return f"no harmonic modes to compare; {modes.note}".removesuffix("; ")
-    n = len(modes.rows)
-    lines_meV = MEV_PER_THZ * np.concatenate(modes.rows["frequencies_THz"].to_list())
-    n_negative = int((lines_meV < 0).sum())
-    grid, density = broadened_spectrum(lines_meV, broadening_meV, 1.2 * upper_meV)
-    for axes in panels:
+def _draw_canonical(axes: Axes, each: _Temperature) -> None:
+    axes.set_title(wrapped(_title(each), 68))
+    if not each.runs:
+        return
+    for colour, row in _coloured(each.runs):
+        energy, mean = _energy_meV(row), _per_meV(row, "mean_per_THz")
+        if row["n_used"] > 1:
+            spread = _per_meV(row, "deviation_per_THz")
+            axes.fill_between(
+                energy, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0
+            )
+        axes.plot(energy, mean, color=colour, label=row["element"])
+    if each.modes:
+        row = each.modes[0]
         axes.plot(
-            grid, density / n, color=GREY, linewidth=0.9, linestyle="--", label="harmonic"
+            _energy_meV(row),
+            _per_meV(row, "mean_per_THz"),
+            color=GREY,
+            linewidth=0.9,
+            linestyle="--",
+            label="Hessians, total",
         )
-    parts = [f"harmonic: {_count(n, 'Hessian')}, σ = {broadening_meV:g} meV"]
-    if n_negative:
-        parts.append(f"{n_negative:,} of {lines_meV.size:,} modes below zero not drawn")
-    return "; ".join([*parts, modes.note] if modes.note else parts)
 
 
-def _finish(figure: Figure, panels: np.ndarray, upper_meV: float) -> None:
-    for axes in panels:
-        axes.set_ylabel("modes/meV per cell")
-        axes.set_ylim(bottom=0)
-    panels[0].set_xlim(0, 1.08 * upper_meV)
-    panels[-1].set_xlabel("energy (meV)")
-    top = panels[0].secondary_xaxis(
+def _coloured(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Return the rows with their colours, the total first and black."""
+    return list(zip([BLACK, *_ELEMENT_COLOURS * 20], rows, strict=False))
+
+
+def _draw_printed(axes: Axes, each: _Temperature) -> None:
+    if not each.printed:
+        say_instead(axes, "no published average")
+        return
+    row = each.printed[0]
+    energy, mean = _energy_meV(row), _per_meV(row, "mean_per_THz")
+    axes.set_title(
+        f"as printed; ESS {row['ess']:.1f} of {row['n_used']:,.0f}\n"
+        f"σ {_share(row, 'printed_deviation_per_THz')}, "
+        f"spread {_share(row, 'deviation_per_THz')} of ⟨g⟩"
+    )
+    for column, colour, label in (
+        ("printed_deviation_per_THz", SKY, "± σ as printed"),
+        ("deviation_per_THz", BLUE, "± standard deviation"),
+    ):
+        spread = _per_meV(row, column)
+        axes.fill_between(
+            energy,
+            mean - spread,
+            mean + spread,
+            color=colour,
+            alpha=0.4,
+            linewidth=0,
+            label=label,
+        )
+    axes.plot(energy, mean, color=BLACK)
+
+
+def _draw_change(axes: Axes, cold: _Temperature, hot: _Temperature) -> None:
+    """Draw the difference of the means between two temperatures."""
+    axes.set_title(
+        f"change of the mean, {hot.temperature_K:g} − {cold.temperature_K:g} K"
+    )
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    before = {row["element"]: row for row in cold.runs}
+    for colour, row in _coloured(hot.runs):
+        change = _per_meV(row, "mean_per_THz")
+        change = change - _per_meV(before[row["element"]], "mean_per_THz")
+        axes.plot(_energy_meV(row), change, color=colour)
+    axes.set_ylabel("modes/meV per cell")
+
+
+def _title(each: _Temperature) -> str:
+    name = f"{each.temperature_K:g} K"
+    if not each.runs:
+        return f"{name}: {each.reason}"
+    row = each.runs[0]
+    weights = "canonical" if each.weighting == "canonical" else "each row once"
+    rows = "row" if row["n_used"] == 1 else "rows"
+    spread_K = row["temperature_measured_deviation_K"]
+    parts = [
+        f"{name}, {weights}: {row['n_used']:,.0f} {rows} (ESS {row['ess']:.1f})",
+        f"measured {row['temperature_measured_K']:.0f} ± {spread_K:.0f} K",
+    ]
+    if row["n_used"] > 1:
+        modes = each.modes and _share(each.modes[0], "deviation_per_THz")
+        of_modes = f" (Hessians {modes})" if modes else ""
+        parts.append(f"spread {_share(row, 'deviation_per_THz')} of ⟨g⟩{of_modes}")
+    for column, why in (("n_failed", "spectrum"), ("n_unweighted", "weight")):
+        if row[column]:
+            parts.append(f"{row[column]:,.0f} without {why}")
+    return "; ".join(parts)
+
+
+def _share(row: Row, column: str) -> str:
+    """Write the area under a deviation as a share of the area under the mean."""
+    part = _per_meV(row, column).sum() / _per_meV(row, "mean_per_THz").sum()
+    return f"{100 * part:.1f} %"
+
+
+def _upper_meV(each: _Temperature) -> float:
+    """Return the energy below which nearly all modes lie: short runs have long tails."""
+    row = each.runs[0]
+    states = np.cumsum(_per_meV(row, "mean_per_THz"))
+    return float(_energy_meV(row)[np.searchsorted(states, _SHOWN * states[-1])])
+
+
+def _finish(
+    figure: Figure, lines: np.ndarray, panels: np.ndarray, upper_meV: float
+) -> None:
+    for left, right in lines:
+        left.set_ylabel("modes/meV per cell")
+        for axes in (left, right):
+            axes.set_ylim(bottom=0)
+    top = max(left.get_ylim()[1] for left in lines[:, 0])
+    for left in lines[:, 0]:
+        left.set_ylim(top=top)
+    panels[0, 0].set_xlim(0, 1.08 * upper_meV)
+    panels[-1, 0].set_xlabel("energy (meV)")
+    lines[-1, 1].set_xlabel("energy (meV)")
+    above = panels[0, 0].secondary_xaxis(
         "top", functions=(lambda x: x / MEV_PER_THZ, lambda x: x * MEV_PER_THZ)
     )
-    top.set_xlabel("frequency (THz)")
-    legend_below(figure, panels, 8)
+    above.set_xlabel("frequency (THz)")
+    legend_below(figure, panels.flat, 4)
+
+
+def _why_empty(shown: Sequence[_Temperature]) -> str:
+    reasons = [f"{each.temperature_K:g} K: {each.reason}" for each in shown]
+    return "no dynamics to show; " + "; ".join(reasons) if reasons else "no rows to show"

@@ -58,18 +58,3 @@ def require_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
         raise TableError(
             f"the table lacks the columns {missing}, it has {[*table.columns]}"
         )
-
-
-def common_list(rows: pd.DataFrame, column: str) -> np.ndarray:
-    """Return the list that every row of a column must share, such as a frequency grid.
-
-    Raises:
-        TableError: Two rows differ; the message names the first that does.
-    """
-    first = np.asarray(rows[column].iloc[0])
-    for position, value in enumerate(rows[column]):
-        if not np.array_equal(first, np.asarray(value)):
-            raise TableError(
-                f"{column}: row {position} differs from row 0, expected one for all rows"
-            )
-    return first

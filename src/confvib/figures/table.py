@@ -11,19 +11,22 @@ from confvib.errors import TableError
 from confvib.figures.conventions import (
     AVERAGE_SYMBOL,
     CONVENTIONS,
+    FINITE_CELL,
     LEVELS,
     WHY_TWO_CONVENTIONS,
 )
+from confvib.figures.ensemble_tables import ensemble_html, shares_html
 from confvib.figures.measured import MISSING, concise, plain, plus_minus
 from confvib.figures.page import document, html_table, notes_list
 from confvib.figures.rows import require_columns
 from confvib.figures.verdict import Row, engine_warning, flags_in_words
-from confvib.tables.contracts import THERMODYNAMICS
+from confvib.tables.thermodynamics_contracts import THERMODYNAMICS
 
 TEXT_WIDTH = 110
 """Columns of the plain-text table."""
 
 _TEXT_HEAD = f"{'T/K':>6}  {'convention':10}  {'average':16} {'S':16} {'-TS':16} {'G':16}"
+_SENTENCES = (*WHY_TWO_CONVENTIONS, FINITE_CELL)
 _EQUIVALENCES = {
     "symmetry": "distinct by symmetry",
     "pair_distances": "distinct by pair distances",
@@ -49,20 +52,25 @@ class _Block:
 
 
 def gibbs_table_html(
-    thermodynamics: pd.DataFrame, *, engine: str, campaign: str = ""
+    thermodynamics: pd.DataFrame,
+    *,
+    engine: str,
+    campaign: str = "",
+    shares: pd.DataFrame | None = None,
 ) -> str:
     """Write the thermodynamics of all sets as one self-contained HTML page.
 
     Args:
-        thermodynamics: Rows of ``tables.contracts.THERMODYNAMICS`` of one or more sets;
-            rows that are not ok are shown with their reason.
+        thermodynamics: Rows of ``tables.thermodynamics_contracts.THERMODYNAMICS`` of one
+            or more sets; rows that are not ok are shown with their reason.
         engine: The configuration's ``labels.engine``: vasp, ase or ionic.
         campaign: Name of the campaign, for the title.
+        shares: Rows of ``tables.thermodynamics_contracts.SHARES``; None leaves them out.
 
     Returns:
         The page: per set and level the averages [eV/atom], S [meV/(atom K)], -TS and G
         [eV/atom] with standard errors, both conventions in one line; then coverage, ESS,
-        n99 and the flags in words.
+        n99 and the flags in words; then what stands behind each canonical row.
 
     Raises:
         TableError: A column is missing, a row occurs twice, or a level or convention is
@@ -74,7 +82,7 @@ def gibbs_table_html(
     warning = engine_warning(engine)
     if warning:
         parts.append(f'<p class="warning">{escape(warning)}</p>')
-    parts += [f"<p>{escape(sentence)}</p>" for sentence in WHY_TWO_CONVENTIONS]
+    parts += [f"<p>{escape(sentence)}</p>" for sentence in _SENTENCES]
     parts.append(
         "<p>± is one standard error; a value without it has none. ⟨ ⟩, −TS and G are in "
         "eV/atom, S in meV/(atom K).</p>"
@@ -83,6 +91,8 @@ def gibbs_table_html(
         parts.append("<p>The table has no rows.</p>")
     for block in blocks:
         parts += _block_html(block)
+    if shares is not None:
+        parts += shares_html(shares)
     return document(title, parts)
 
 
@@ -100,7 +110,7 @@ def gibbs_table_text(thermodynamics: pd.DataFrame, *, engine: str = "") -> str:
         TableError: As for :func:`gibbs_table_html`.
     """
     lines = []
-    for sentence in filter(None, [engine_warning(engine), *WHY_TWO_CONVENTIONS]):
+    for sentence in filter(None, [engine_warning(engine), *_SENTENCES]):
         lines += textwrap.wrap(sentence, TEXT_WIDTH)
     lines.append(
         "Averages, -TS and G in eV/atom, S in meV/(atom K); (12): standard error."
@@ -199,10 +209,15 @@ def _block_html(block: _Block) -> list[str]:
         f"<h2>{escape(_heading(block))}</h2>",
         html_table([("", ["T (K)"]), *((name, columns) for name in CONVENTIONS)], values),
     ]
-    if block.level != "conf":
-        parts.append(_vibrations_html(block))
     parts.append(html_table([("sample", _QUALITY_COLUMNS)], quality))
     parts.append(notes_list(_notes(block)))
+    canonical = [
+        (temperature_K, row)
+        for temperature_K, convention, row in block.each()
+        if convention == "canonical"
+    ]
+    if canonical:
+        parts.append(ensemble_html(block.level, canonical))
     return parts
 
 
@@ -231,19 +246,6 @@ def _quality(row: Row) -> list[str]:
         plain(row["n99"], ",.0f"),
         plain(row["p_max"], ".3f"),
     ]
-
-
-def _vibrations_html(block: _Block) -> str:
-    names = ["S_vib_meV_per_atom_K", "S_total_meV_per_atom_K"]
-    names += ["U_eV_per_atom", "F_shift_eV_per_atom"]
-    rows = [
-        [f"{temperature_K:g}", *(plain(row[name], ".5f") for name in names)]
-        for temperature_K, convention, row in block.each()
-        if convention == "canonical"
-    ]
-    columns = ["⟨S_vib⟩ (meV/(atom K))", "S + ⟨S_vib⟩ (meV/(atom K))"]
-    columns += ["U (eV/atom)", "shift of F by vibration (eV/atom)"]
-    return html_table([("canonical, with vibrations", ["T (K)", *columns])], rows)
 
 
 def _text_row(temperature_K: float, convention: str, row: Row) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Row = Mapping[str, Any]
-"""One row of ``tables.contracts.THERMODYNAMICS``; null is None or NaN."""
+"""One row of ``tables.thermodynamics_contracts.THERMODYNAMICS``; null is None or NaN."""
 
 
 _TOO_NOISY = "the free energies are too uncertain to serve as Boltzmann weights"
@@ -52,14 +52,14 @@ def _frozen(row: Row) -> str:
 
 
 def _noise_gate(row: Row) -> str:
-    median = _number(
+    typical = _number(
         row["noise_sigma_over_kT"],
-        "; the median error of a free energy is {:.2g} k_B T per cell",
+        "; the rms error of a free energy is {:.2g} k_B T per cell",
     )
     if row["noise_gate"] == "refused":
         why = row["reason"] if row["status"] == "noise_gate" else _TOO_NOISY
-        return f"noise gate refused: {why}{median}"
-    return f"noise gate passed{median}" if row["noise_gate"] == "passed" else ""
+        return f"noise gate refused: {why}{typical}"
+    return f"noise gate passed{typical}" if row["noise_gate"] == "passed" else ""
 
 
 def _failed(row: Row) -> str:

@@ -19,7 +19,7 @@ from confvib.reference.engine import (
 )
 from confvib.reference.perturb import perturbed
 from confvib.stages.job import Progress
-from confvib.stages.selection import parent_of, select_rows
+from confvib.stages.selection import parent_of, select_copies
 from confvib.tables.contracts import CONFIGURATIONS, LABELS
 from confvib.tables.parquet import read_table, write_table
 from confvib.tables.provenance import collect
@@ -53,15 +53,19 @@ def label_configurations(
     table = read_table(
         configurations, CONFIGURATIONS, params["expected"]["configurations"]
     )
-    selected = select_rows(
-        table, params["crystal"]["equivalence"], params["slice"], params["seed"]
+    selected = select_copies(
+        table,
+        params["crystal"]["equivalence"],
+        params["slice"],
+        params["seed"],
+        params["task"].get("copies", 1),
     )
     engine = _engine(params, command)
     rows: list[dict[str, Any]] = []
-    for number, row in enumerate(selected):
+    for number, (row, copy) in enumerate(selected):
         occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
         atoms = configuration_atoms(parent, occupancy)
-        seed = _seed(params["seed"], row["config_id"], task)
+        seed = _seed(params["seed"], row["config_id"], task, copy)
         trajectory = _run(engine, task, params["task"], atoms, seed)
         rows += _rows(row["config_id"], task, engine.level_of_theory, trajectory)
         progress.update(
@@ -103,9 +107,10 @@ def _engine(params: Mapping[str, Any], command: str) -> LabelEngine:
     return make_engine(settings)
 
 
-def _seed(campaign_seed: int, config_id: str, task: str) -> int:
-    """Return a seed that depends on the configuration alone, never on its chunk."""
-    return zlib.crc32(f"{campaign_seed}/{config_id}/{task}".encode())
+def _seed(campaign_seed: int, config_id: str, task: str, copy: int) -> int:
+    """Return a seed of the configuration and its copy alone, never of its chunk."""
+    name = f"{campaign_seed}/{config_id}/{task}" + (f"/{copy}" if copy else "")
+    return zlib.crc32(name.encode())
 
 
 def _run(

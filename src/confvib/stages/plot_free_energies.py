@@ -5,8 +5,8 @@ from confvib.figures.distribution import (
     free_energy_distribution_figure,
 )
 from confvib.figures.style import save
-from confvib.tables.contracts import CONVERGENCE
 from confvib.tables.parquet import read_table
+from confvib.tables.thermodynamics_contracts import CONVERGENCE
 
 
 def plot_free_energies(convergence: str, output: str, level: str) -> None:

@@ -54,7 +54,7 @@ def predict_configurations(
     features = subject.features()
     rows: list[Row] = []
     sums: list[Row] = []
-    wanted = list(targets(subject.population, params["settings"]))
+    wanted = list(targets(subject, params["settings"]))
     for done, target in enumerate(wanted):
         used = subject.rows(target.config_ids)
         try:
@@ -82,7 +82,7 @@ def _ensemble(
     rng = np.random.default_rng(params["seed"])
     return predicted_ensemble(
         model.draw(params["settings"]["draws"], rng),
-        subject.population.weights(subject.config_ids),
+        subject.weights(subject.config_ids),
         target.temperature_K,
     )
 
@@ -156,7 +156,7 @@ def _ensemble_rows(
     }
     assisted = assisted_ensemble(
         model,
-        subject.population.weights(subject.config_ids),
+        subject.weights(subject.config_ids),
         target.temperature_K,
     )
     yield row | {
@@ -169,7 +169,7 @@ def _ensemble_rows(
 
 def _sampled(params: Mapping[str, Any], subject: Subject, target: Target) -> Row:
     """Return the canonical averages of the computed rows alone, as a reduction does."""
-    weights = subject.population.weights(target.config_ids)
+    weights = subject.weights(target.config_ids)
     alone = canonical_ensemble(target.value_eV, weights, target.temperature_K, n_atoms=1)
     errors = bootstrap_canonical(
         target.value_eV,
@@ -177,14 +177,13 @@ def _sampled(params: Mapping[str, Any], subject: Subject, target: Target) -> Row
         target.temperature_K,
         n_resamples=params["bootstrap_samples"],
         seed=params["seed"],
-        sampled_fraction=len(target.config_ids)
-        / sum(subject.population.represents.values()),
+        sampled_fraction=len(target.config_ids) / subject.facts.n_orbits,
     )
     return {
         "free_energy_eV": alone.free_energy_eV,
         "free_energy_sigma_eV": errors.free_energy_eV,
         "S_conf_kB": alone.configurational_entropy_eV_per_K / BOLTZMANN_EV_PER_K,
-        "S_conf_sigma_kB": errors.configurational_entropy_eV_per_K / BOLTZMANN_EV_PER_K,
+        "S_conf_sigma_kB": errors.entropy_eV_per_K / BOLTZMANN_EV_PER_K,
         "ess": alone.ess,
         "computed_weight": 1.0,
     }

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from confvib.crystal.periodic import PeriodicCell
-from confvib.stages.population import Level, Population, read_population
 from confvib.stages.selection import parent_of, select_rows
-from confvib.tables.contracts import CONFIGURATIONS, RELAXED
+from confvib.stages.set_facts import SetFacts, set_facts
+from confvib.tables.contracts import CONFIGURATIONS, HARMONIC, RELAXED
 from confvib.tables.parquet import read_table
+from confvib.tables.schema import TableSchema
+from confvib.thermo.harmonic import harmonic_from_modes
 from confvib.thermo.partition import Vibrations
+from confvib.thermo.sampling import sampling_weights
 
 Row = dict[str, Any]
-Positions = dict[str, NDArray[np.float64]]
 
 GROUPS = ("all", "same_minimum")
 """Every row of both roads, or those whose ions end on one arrangement by both."""
@@ -58,44 +60,56 @@ class Road:
     """All rows of a set by one potential.
 
     Attributes:
-        population: Its tables.
-        positions_A: Atoms of the relaxed cells by config_id, shape ``(N, 3)``.
+        facts: Totals of the set.
+        relaxed: Rows of the ``relaxed`` tables by config_id.
+        harmonic: Rows of the ``harmonic`` tables by config_id.
     """
 
-    population: Population
-    positions_A: Positions
-
-    def level(self, temperature_K: float) -> Level:
-        """Return E + F_harmonic of the rows that have it."""
-        return self.population.conf_harmonic(temperature_K)
+    facts: SetFacts
+    relaxed: Mapping[str, Row]
+    harmonic: Mapping[str, Row]
 
     def values(self, config_ids: Sequence[str], temperature_K: float) -> Values:
         """Return the values of some rows that have all of them."""
-        level = self.level(temperature_K)
-        position = {key: number for number, key in enumerate(level.config_ids)}
-        rows = [position[key] for key in config_ids]
-        minimum = level.energy_eV[rows]
+        modes = [
+            harmonic_from_modes(self.harmonic[key]["frequencies_THz"], [temperature_K])
+            for key in config_ids
+        ]
         return Values(
-            energy_eV=np.array(
-                [self.population.relaxed[key]["energy_eV"] for key in config_ids]
-            ),
-            minimum_eV=minimum,
+            energy_eV=np.array([self.relaxed[key]["energy_eV"] for key in config_ids]),
+            minimum_eV=np.array([self.harmonic[key]["energy_eV"] for key in config_ids]),
             vibrations=Vibrations(
-                level.free_energy_eV[rows] - minimum,
-                level.vibrational_entropy_eV_per_K[rows],
+                np.array([float(each.free_energy_eV[0]) for each in modes]),
+                np.array([float(each.entropy_eV_per_K[0]) for each in modes]),
             ),
+        )
+
+    def weights(self, config_ids: Sequence[str]) -> NDArray[np.float64]:
+        """Return how many arrangements each of some rows, drawn at random, stands for."""
+        classes = self.facts.class_multiplicity
+        return sampling_weights(
+            [
+                self.relaxed[key]["multiplicity"] if classes is None else classes[key]
+                for key in config_ids
+            ],
+            design="orbits",
+            n_orbits=self.facts.n_orbits,
+            n_microstates=self.facts.n_microstates,
         )
 
     def status(self, config_id: str) -> str:
         """Return ``ok`` or what keeps a row from having a free energy."""
-        row = self.population.harmonic.get(config_id)
+        row = self.harmonic.get(config_id)
         return "missing" if row is None else row["status"]
 
     def arrangement(self, config_id: str) -> str | None:
         """Return what the ions end on; None if they share a position or move again."""
-        row = self.population.relaxed[config_id]
-        again = self.population.harmonic[config_id]["n_moved"]
-        return None if again else row["end_arrangement"]
+        again = self.harmonic[config_id]["n_moved"]
+        return None if again else self.relaxed[config_id]["end_arrangement"]
+
+    def positions_A(self, config_id: str) -> NDArray[np.float64]:
+        """Return the atoms of a relaxed cell, (N, 3)."""
+        return np.asarray(self.relaxed[config_id]["positions"]).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,7 @@ class Roads:
     @property
     def n_atoms(self) -> int:
         """Atoms per cell."""
-        return self.exact.population.n_atoms
+        return next(iter(self.exact.relaxed.values()))["n_atoms"]
 
     @cached_property
     def both(self) -> list[str]:
@@ -147,7 +161,7 @@ class Roads:
 
     def weights(self, config_ids: Sequence[str]) -> NDArray[np.float64]:
         """Return how many arrangements each row stands for."""
-        return self.exact.population.weights(config_ids)
+        return self.exact.weights(config_ids)
 
     def named(self) -> tuple[tuple[str, Road], tuple[str, Road]]:
         """Return both roads with what messages call them."""
@@ -166,7 +180,7 @@ class Roads:
 
     def apart_A(self, config_id: str) -> NDArray[np.float64]:
         """Return how far each atom of the two relaxed cells is apart, (N,)."""
-        apart = self.given.positions_A[config_id] - self.exact.positions_A[config_id]
+        apart = self.given.positions_A(config_id) - self.exact.positions_A(config_id)
         return self.cell.distances_A(apart @ self.inverse_per_A)
 
 
@@ -189,16 +203,11 @@ def read_roads(
         TableError: A table is missing, damaged or foreign.
     """
     roads = [
-        Road(
-            read_population(
-                {"dynamics": [], **paths}, params[name], params["equivalence"]
-            ),
-            _positions(paths["relaxed"], params[name]["relaxed"]),
-        )
+        _read_road(paths, params[name], params["equivalence"])
         for name, paths in (("exact", exact), ("given", given))
     ]
     seen = _seen(given["configurations"][0], params)
-    computed = dict.fromkeys([*roads[0].population.relaxed, *roads[1].population.relaxed])
+    computed = dict.fromkeys([*roads[0].relaxed, *roads[1].relaxed])
     unseen_only = params["settings"]["configurations"] == "unseen"
     cell = np.asarray(parent_of(structure, params["crystal"]).cell)
     return Roads(
@@ -212,16 +221,24 @@ def read_roads(
     )
 
 
-def _positions(paths: Sequence[str], hashes: Sequence[str]) -> Positions:
-    found: Positions = {}
-    for path, key in zip(paths, hashes, strict=True):
-        table = read_table(path, RELAXED, key)
-        for config_id, positions in zip(
-            table["config_id"].to_pylist(), table["positions"].to_pylist(), strict=True
-        ):
-            if positions is not None:
-                found[config_id] = np.asarray(positions).reshape(-1, 3)
-    return found
+def _read_road(
+    paths: Mapping[str, Sequence[str]],
+    hashes: Mapping[str, Sequence[str]],
+    equivalence: str,
+) -> Road:
+    def rows(kind: str, schema: TableSchema) -> dict[str, Row]:
+        return {
+            row["config_id"]: row
+            for path, key in zip(paths[kind], hashes[kind], strict=True)
+            for row in read_table(path, schema, key).to_pylist()
+        }
+
+    facts = set_facts(paths["configurations"], hashes["configurations"], equivalence)
+    return Road(
+        facts=next(iter(facts.values())),
+        relaxed=rows("relaxed", RELAXED),
+        harmonic=rows("harmonic", HARMONIC),
+    )
 
 
 def _seen(configurations: str, params: Mapping[str, Any]) -> frozenset[str]:

@@ -52,11 +52,34 @@ def select_rows(
         slice_: What ``confvib.campaign.names.chunk_slice`` returned.
         seed: Campaign seed; a sample is the beginning of a seeded permutation.
     """
+    return [row for row, _ in select_copies(configurations, equivalence, slice_, seed, 1)]
+
+
+def select_copies(
+    configurations: pa.Table,
+    equivalence: str,
+    slice_: Mapping[str, Any],
+    seed: int,
+    copies: int,
+) -> list[tuple[dict[str, Any], int]]:
+    """Return rows as :func:`select_rows` does, each with the numbers of its copies.
+
+    A slice is one of all copies of all rows, so that chunks also share those of one row.
+
+    Args:
+        configurations: The whole table of a set.
+        equivalence: ``symmetry`` or ``pair_distances``.
+        slice_: Bounds among rows times copies.
+        seed: Campaign seed.
+        copies: Times that each row is asked for.
+    """
     eligible = eligible_rows(configurations, equivalence)
     if slice_["of"] == "all":
-        start, stop = chunk_bounds(len(eligible), slice_["n_chunks"], slice_["chunk"])
-        ranks = eligible[start:stop]
+        bounds = chunk_bounds(copies * len(eligible), slice_["n_chunks"], slice_["chunk"])
     else:
-        order = campaign_order(len(eligible), slice_["stop"], seed)
-        ranks = eligible[order[slice_["start"] :]]
-    return configurations.take(pa.array(ranks)).to_pylist()
+        bounds = (slice_["start"], slice_["stop"])
+        order = campaign_order(len(eligible), -(-slice_["stop"] // copies), seed)
+        eligible = eligible[order]
+    items = np.arange(*bounds)
+    rows = configurations.take(pa.array(eligible[items // copies])).to_pylist()
+    return list(zip(rows, (items % copies).tolist(), strict=True))

@@ -16,6 +16,7 @@ from confvib.tables.provenance import collect
 from confvib.tables.surrogate_contracts import SURROGATE_VALIDATION
 from confvib.thermo.evidence import fit_surrogate, greedy_rows
 from confvib.thermo.partition import CanonicalEnsemble, canonical_ensemble
+from confvib.thermo.sampling import boltzmann_probabilities
 from confvib.thermo.surrogate import Surrogate, calibration
 from confvib.thermo.surrogate_ensemble import (
     assisted_ensemble,
@@ -55,12 +56,12 @@ def validate_surrogate(
     started = time.monotonic()
     settings = params["settings"]
     subject = read_subject(structure, inputs, params)
-    wanted = list(targets(subject.population, settings))
+    wanted = list(targets(subject, settings))
     rows: list[Row] = []
     energy_fit: Fit | None = None
     for done, target in enumerate(wanted):
         used = subject.rows(target.config_ids)
-        weights = subject.population.weights(target.config_ids)
+        weights = subject.weights(target.config_ids)
         try:
             features = subject.features(used)
         except ThermodynamicsError as error:
@@ -121,6 +122,12 @@ class _Trial:
             self.full = canonical_ensemble(
                 value, self.weights, self.target.temperature_K, n_atoms=1
             )
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return the weights of the computed rows, all of them together."""
+        return boltzmann_probabilities(
+            self.target.value_eV, self.weights, self.target.temperature_K
+        )
 
     def rows(self) -> Iterator[Row]:
         """Yield a row per selection, repeat and fraction."""
@@ -224,7 +231,7 @@ class _Trial:
             / BOLTZMANN_EV_PER_K,
             "S_conf_sigma_kB": found.configurational_entropy_sigma_eV_per_K
             / BOLTZMANN_EV_PER_K,
-            "overlap": weight_overlap(found.probabilities, full.probabilities),
+            "overlap": weight_overlap(found.probabilities, self.probabilities()),
             "F_mean_error_eV": plain.free_energy_eV - full.free_energy_eV,
         }
 
@@ -245,5 +252,5 @@ class _Trial:
             "F_sampled_error_eV": free - full.free_energy_eV,
             "S_conf_sampled_error_kB": (entropy - full.configurational_entropy_eV_per_K)
             / BOLTZMANN_EV_PER_K,
-            "overlap_sampled": weight_overlap(probabilities, full.probabilities),
+            "overlap_sampled": weight_overlap(probabilities, self.probabilities()),
         }

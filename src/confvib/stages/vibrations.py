@@ -139,7 +139,7 @@ def analysed(
         "entropy_MQ_eV_per_K": free_energy.quantum.entropy_eV_per_K,
         "internal_energy_MQ_eV": free_energy.quantum.internal_energy_eV,
         "free_energy_stderr_eV": repeat_standard_error(
-            [part.quantum.free_energy_eV for part in parts], fewest=2
+            [part.classical.free_energy_eV for part in parts], fewest=2
         ),
         "published_TS_vib_eV_per_atom": published_2025_TS_vib(
             run.velocities, timestep_fs=run.spacing_fs, temperature_K=temperature_K

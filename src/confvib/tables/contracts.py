@@ -45,7 +45,7 @@ LABELS = TableSchema(
     (
         CONFIG_ID,
         Column("task", TEXT, "relaxation or heating"),
-        Column("frame", COUNT, "ionic step within the trajectory, from 0"),
+        Column("frame", COUNT, "ionic step within its trajectory, from 0"),
         Column("numbers", COUNTS, "atomic numbers (N,)"),
         Column("cell", REALS, "lattice vectors as rows (3, 3)", "Å"),
         Column("positions", REALS, "Cartesian positions (N, 3)", "Å"),
@@ -181,70 +181,7 @@ HARMONIC = TableSchema(
     ),
 )
 
-DYNAMICS = TableSchema("dynamics", 2, DYNAMICS_COLUMNS)
-
-THERMODYNAMICS = TableSchema(
-    "thermodynamics",
-    3,
-    (
-        Column("set", TEXT, "configuration set, or 'all' for their union"),
-        Column("equivalence", TEXT, "what counts as one: symmetry or pair_distances"),
-        Column("convention", TEXT, "canonical or published"),
-        Column("level", TEXT, "conf, conf+harmonic or conf+md"),
-        Column("temperature_K", REAL, "temperature", "K"),
-        Column("log_Z", REAL, "ln Z relative to the lowest (free) energy"),
-        Column("average_eV_per_atom", REAL, "⟨H⟩ (conf) or ⟨F⟩", "eV/atom"),
-        Column("average_stderr_eV_per_atom", REAL, "standard error", "eV/atom"),
-        Column("S_meV_per_atom_K", REAL, "entropy of the convention", "meV/(atom K)"),
-        Column("S_stderr_meV_per_atom_K", REAL, "standard error", "meV/(atom K)"),
-        Column("minus_TS_eV_per_atom", REAL, "-T S", "eV/atom"),
-        Column("G_eV_per_atom", REAL, "average - T S", "eV/atom"),
-        Column("G_stderr_eV_per_atom", REAL, "standard error", "eV/atom"),
-        Column("S_vib_meV_per_atom_K", REAL, "⟨S_vib⟩, canonical only", "meV/(atom K)"),
-        Column("S_total_meV_per_atom_K", REAL, "S + ⟨S_vib⟩", "meV/(atom K)"),
-        Column("U_eV_per_atom", REAL, "internal energy, canonical only", "eV/atom"),
-        Column(
-            "F_shift_eV_per_atom", REAL, "renormalisation of F by vibration", "eV/atom"
-        ),
-        Column("n_configurations", REAL, "what the set holds under its equivalence"),
-        Column("n_selected", COUNT, "rows that the campaign samples"),
-        Column("n_used", COUNT, "rows that entered"),
-        Column("n_failed", COUNT, "selected rows that did not"),
-        Column("n_left_basin", COUNT, "used rows whose ions left their sites"),
-        Column(
-            "n_shared_minimum",
-            COUNT,
-            "used rows that fell into the minimum of an earlier one: end_arrangement and "
-            "energy (to 1 meV per cell) agree; counted, not removed",
-        ),
-        Column("coverage_rows", REAL, "n_used / n_selected"),
-        Column("coverage_multiplicity", REAL, "Σg used / Σg of the whole set"),
-        Column("ess", REAL, "effective sample size 1/Σp²"),
-        Column("n99", COUNT, "fewest rows that carry 99 % of the weight"),
-        Column("p_max", REAL, "largest weight of one row"),
-        Column("frozen", FLAG, "too cold for the sample: few rows decide"),
-        Column("noise_gate", TEXT, "passed, refused or not_applicable"),
-        Column("noise_sigma_over_kT", REAL, "median σ_F per cell over k_B T"),
-        *STATUS,
-    ),
-)
-
-CONVERGENCE = TableSchema(
-    "convergence",
-    1,
-    (
-        Column("set", TEXT, "configuration set"),
-        Column("convention", TEXT, "canonical or published"),
-        Column("level", TEXT, "conf, conf+harmonic or conf+md"),
-        Column("temperature_K", REAL, "temperature", "K"),
-        Column("rank", COUNT, "rows included, in order of increasing energy"),
-        Column("energy_eV_per_atom", REAL, "energy of the row added", "eV/atom"),
-        Column("weight", REAL, "multiplicity times sampling weight of the row"),
-        Column("minus_TS_eV_per_atom", REAL, "-T S with the rows so far", "eV/atom"),
-        Column("G_eV_per_atom", REAL, "G with the rows so far", "eV/atom"),
-        *STATUS,
-    ),
-)
+DYNAMICS = TableSchema("dynamics", 3, DYNAMICS_COLUMNS)
 
 IMPORTS = TableSchema(
     "imports",

@@ -4,9 +4,14 @@ import sys
 
 from confvib.tables import (
     accuracy_contracts,
+    committee_contracts,
     contracts,
     crosscheck_contracts,
+    phase_contracts,
+    sampling_contracts,
+    spectra_contracts,
     surrogate_contracts,
+    thermodynamics_contracts,
     training_contracts,
 )
 from confvib.tables.schema import TableSchema
@@ -22,6 +27,7 @@ _WHERE = {
     "predictions": ("models/{model}/predictions", "frame", "evaluate_potential"),
     "metrics": ("models/{model}/metrics", "split", "evaluate_potential"),
     "relaxed": ("relaxed/{set}/{chunk}", "configuration", "relax_configurations"),
+    "committee": ("committee/{set}/{chunk}", "configuration", "score_committee"),
     "harmonic": ("harmonic/{set}/{chunk}", "configuration", "compute_normal_modes"),
     "dynamics": (
         "dynamics/{set}/{T}K/{chunk}",
@@ -36,6 +42,11 @@ _WHERE = {
     "convergence": (
         "thermodynamics/convergence/{set}",
         "configuration added, temperature, level and convention",
+        "reduce_thermodynamics",
+    ),
+    "shares": (
+        "thermodynamics/shares/{set}",
+        "set of the union, temperature, level and convention",
         "reduce_thermodynamics",
     ),
     "selection": ("selections/{selection}", "chosen training frame", "select_frames"),
@@ -85,6 +96,36 @@ _WHERE = {
         "configuration",
         "compare_roads",
     ),
+    "averaged_spectra": (
+        "spectra/{set}",
+        "temperature, source, weighting and element",
+        "average_spectra",
+    ),
+    "sampling_curves": (
+        "sampling/curves/{set}",
+        "level, temperature, estimator and number of rows",
+        "validate_sampling",
+    ),
+    "sampling_tests": (
+        "sampling/tests/{set}",
+        "level, temperature, test and estimator",
+        "validate_sampling",
+    ),
+    "sampling_verdicts": (
+        "sampling/verdicts/{set}",
+        "level and temperature",
+        "validate_sampling",
+    ),
+    "phase_stability": (
+        "phases/stability",
+        "phase, convention, level and temperature",
+        "compare_phases",
+    ),
+    "phase_crossings": (
+        "phases/crossings",
+        "crossing, or curve without one",
+        "compare_phases",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -115,10 +156,15 @@ def markdown() -> str:
         value
         for module in (
             contracts,
+            thermodynamics_contracts,
+            committee_contracts,
             training_contracts,
             crosscheck_contracts,
             surrogate_contracts,
             accuracy_contracts,
+            spectra_contracts,
+            sampling_contracts,
+            phase_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

@@ -64,10 +64,16 @@ _FREE_ENERGY = (
     Column("free_energy_M_eV", REAL, "classical, from U_pot and S_cl", "eV"),
     Column("entropy_M_eV_per_K", REAL, "classical vibrational entropy", "eV/K"),
     Column("internal_energy_M_eV", REAL, "U_pot plus kinetic energy", "eV"),
-    Column("free_energy_MQ_eV", REAL, "M with the quantum correction", "eV"),
-    Column("entropy_MQ_eV_per_K", REAL, "M with the quantum correction", "eV/K"),
-    Column("internal_energy_MQ_eV", REAL, "M with the quantum correction", "eV"),
-    Column("free_energy_stderr_eV", REAL, "standard error per cell", "eV"),
+    Column(
+        "free_energy_MQ_eV",
+        REAL,
+        "M with the quantum correction of this spectrum, which the tails of its lines "
+        "make too large; a reduction takes the correction from the Hessian",
+        "eV",
+    ),
+    Column("entropy_MQ_eV_per_K", REAL, "likewise", "eV/K"),
+    Column("internal_energy_MQ_eV", REAL, "likewise", "eV"),
+    Column("free_energy_stderr_eV", REAL, "standard error of M per cell", "eV"),
     Column(
         "published_TS_vib_eV_per_atom", REAL, "the paper's TS_vib, no entropy", "eV/atom"
     ),

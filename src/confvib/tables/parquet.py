@@ -1,6 +1,7 @@
 """Atomic Parquet writes and reads that trust nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def write_table(
                 f"{schema.tag}, row {number}: lacks columns {sorted(names - set(row))}, "
                 f"has unknown columns {sorted(set(row) - names)}"
             )
-    metadata = {"confvib.schema": schema.tag, **provenance.metadata()}
+    metadata = _metadata(schema, provenance)
     try:
         table = pa.Table.from_pylist(rows, schema=schema.arrow())
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -51,6 +52,52 @@ def write_table(
             table.replace_schema_metadata(metadata), temporary, compression="zstd"
         ),
     )
+
+
+def write_columns(
+    path: str | Path,
+    schema: TableSchema,
+    parts: Iterable[Mapping[str, Any]],
+    provenance: Provenance,
+) -> None:
+    """Write a table part by part, each as columns; no more than one is in memory.
+
+    Args:
+        path: The file; its folder must exist. It appears complete or not at all.
+        schema: The table's contract.
+        parts: Mappings from every column to its values, or to one value for all rows of
+            the part; at least one column of each holds values.
+        provenance: Stored in the file's metadata.
+
+    Raises:
+        TableError: A part lacks a column or has an unknown one.
+    """
+    arrow = schema.arrow().with_metadata(_metadata(schema, provenance))
+
+    def write(temporary: Path) -> None:
+        with pq.ParquetWriter(temporary, arrow, compression="zstd") as writer:
+            for part in parts:
+                writer.write_table(_from_columns(part, arrow, schema))
+
+    write_atomically(Path(path), write)
+
+
+def _from_columns(
+    part: Mapping[str, Any], arrow: pa.Schema, schema: TableSchema
+) -> pa.Table:
+    if set(part) != set(arrow.names):
+        raise TableError(
+            f"{schema.tag}: lacks columns {sorted(set(arrow.names) - set(part))}, has "
+            f"unknown columns {sorted(set(part) - set(arrow.names))}"
+        )
+    n_rows = next(len(value) for value in part.values() if hasattr(value, "dtype"))
+    columns = [
+        pa.array(part[field.name], field.type)
+        if hasattr(part[field.name], "dtype")
+        else pa.repeat(pa.scalar(part[field.name], field.type), n_rows)
+        for field in arrow
+    ]
+    return pa.Table.from_arrays(columns, schema=arrow)
 
 
 def read_table(
@@ -67,33 +114,85 @@ def read_table(
         TableError: The file is missing, truncated, of another schema, or was made from
             another configuration; the message names both.
     """
-    try:
+    with _errors_of(path, schema):
         table = pq.read_table(path)
+    _require_expected(path, table.schema, schema, config_hash)
+    return table
+
+
+def read_batches(
+    path: str | Path,
+    schema: TableSchema,
+    config_hash: str | None,
+    columns: Sequence[str],
+    *,
+    batch_size: int = 65_536,
+) -> Iterator[pa.RecordBatch]:
+    """Read some columns of a table of any size, a batch of rows at a time.
+
+    Args:
+        path: The file.
+        schema: The contract it must fulfil, version included.
+        config_hash: The hash it must carry; None accepts any.
+        columns: Names of the columns wanted.
+        batch_size: Rows at a time.
+
+    Yields:
+        Batches of rows, in the order of the file.
+
+    Raises:
+        TableError: As read_table.
+    """
+    with _errors_of(path, schema), pq.ParquetFile(path) as file:
+        _require_expected(path, file.schema_arrow, schema, config_hash)
+        yield from file.iter_batches(batch_size=batch_size, columns=list(columns))
+
+
+@contextmanager
+def _errors_of(path: str | Path, schema: TableSchema) -> Iterator[None]:
+    """Say of a file that cannot be read which one it is and what it should be."""
+    try:
+        yield
     except FileNotFoundError:
         raise TableError(f"{path}: no such file; expected a {schema.tag} table") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise TableError(
             f"{path}: not a readable Parquet file ({error}); delete it and run again"
         ) from None
-    found = file_metadata(table)
-    if found.get("schema") != schema.tag:
+
+
+def _require_expected(
+    path: str | Path, found: pa.Schema, schema: TableSchema, config_hash: str | None
+) -> None:
+    """Refuse a file of another schema, configuration or set of columns."""
+    metadata = schema_metadata(found)
+    if metadata.get("schema") != schema.tag:
         raise TableError(
-            f"{path}: has schema {found.get('schema', 'none')!r}, expected {schema.tag!r}"
+            f"{path}: has schema {metadata.get('schema', 'none')!r}, expected "
+            f"{schema.tag!r}"
         )
-    if config_hash is not None and found.get("config_hash") != config_hash:
+    if config_hash is not None and metadata.get("config_hash") != config_hash:
         raise TableError(
-            f"{path}: made from configuration {found.get('config_hash')!r}, but this "
+            f"{path}: made from configuration {metadata.get('config_hash')!r}, but this "
             f"campaign's configuration is {config_hash!r}; delete it and run again"
         )
     expected = schema.arrow().names
-    if table.schema.names != expected:
-        raise TableError(f"{path}: has columns {table.schema.names}, expected {expected}")
-    return table
+    if found.names != expected:
+        raise TableError(f"{path}: has columns {found.names}, expected {expected}")
+
+
+def _metadata(schema: TableSchema, provenance: Provenance) -> dict[str, str]:
+    return {"confvib.schema": schema.tag, **provenance.metadata()}
 
 
 def file_metadata(table: pa.Table) -> dict[str, str]:
     """Return the provenance of a table that was read: keys of Provenance plus schema."""
-    raw = table.schema.metadata or {}
+    return schema_metadata(table.schema)
+
+
+def schema_metadata(schema: pa.Schema) -> dict[str, str]:
+    """Return the provenance that a file's schema carries."""
+    raw = schema.metadata or {}
     return {
         key.decode().removeprefix("confvib."): value.decode()
         for key, value in raw.items()

@@ -74,7 +74,11 @@ def canonical_convergence(
 
 
 def published_convergence(
-    energy_eV: ArrayLike, temperature_K: float, *, n_atoms: int
+    energy_eV: ArrayLike,
+    temperature_K: float,
+    *,
+    n_atoms: int,
+    n_rows: ArrayLike | None = None,
 ) -> Convergence:
     r"""Follow -k_B T ln Z and <h> - k_B T ln Z of the published sums.
 
@@ -82,6 +86,7 @@ def published_convergence(
         energy_eV: H_i or published F_vib,i, eV per cell, shape ``(n,)``.
         temperature_K: Temperature > 0.
         n_atoms: Atoms per cell.
+        n_rows: Configurations of each energy, shape ``(n,)``; None for one each.
 
     Returns:
         Curves per atom; the last point is published_ensemble of all rows.
@@ -97,7 +102,12 @@ def published_convergence(
     kT_eV = BOLTZMANN_EV_PER_K * positive_scalar("temperature_K", temperature_K)
     order = np.argsort(per_atom, kind="stable")
     ordered = per_atom[order]
-    log_Z, mean_excess = _running(ordered - ordered[0], np.ones_like(ordered), kT_eV)
+    counted = (
+        np.ones_like(energy)
+        if n_rows is None
+        else positive_weights("n_rows", n_rows, energy.size)
+    )
+    log_Z, mean_excess = _running(ordered - ordered[0], counted[order], kT_eV)
     minus_TS = -kT_eV * log_Z
     return Convergence(
         order=order,

@@ -1,8 +1,5 @@
 """Minima that several start configurations fell into."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +11,12 @@ relaxed to 0.08 eV/Å (192 atoms of c-LLZO): a loose relaxation hides shared min
 tight one under a Hessian does not.
 """
 
+NO_NAME = np.uint64(0)
+"""Stands for ions that sit on no arrangement; it is like no other, not even itself."""
+
 
 def n_shared_minima(
-    arrangements: Sequence[str | None], energy_eV: NDArray[np.float64]
+    arrangements: NDArray[np.uint64], energy_eV: NDArray[np.float64]
 ) -> int:
     """Count the rows whose minimum is also that of another row, less one per minimum.
 
@@ -24,17 +24,14 @@ def n_shared_minima(
     between neighbours are one minimum. The count does not depend on the order of rows.
 
     Args:
-        arrangements: Name of what the ions sit on, length n; None is like no other.
+        arrangements: Key of what the ions sit on, NO_NAME for none, shape ``(n,)``.
         energy_eV: Energies per cell, shape ``(n,)``.
 
     Returns:
         Rows that would go if every minimum were counted once.
     """
-    energies: defaultdict[str, list[float]] = defaultdict(list)
-    for name, energy in zip(arrangements, energy_eV, strict=True):
-        if name is not None:
-            energies[name].append(float(energy))
-    return sum(
-        int((np.diff(np.sort(group)) < SAME_MINIMUM_EV).sum())
-        for group in energies.values()
-    )
+    named = arrangements != NO_NAME
+    names, energy = arrangements[named], energy_eV[named]
+    order = np.lexsort((energy, names))
+    same_name = np.diff(names[order]) == 0
+    return int((same_name & (np.diff(energy[order]) < SAME_MINIMUM_EV)).sum())

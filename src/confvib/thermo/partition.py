@@ -1,11 +1,15 @@
-"""Canonical ensemble over symmetry-inequivalent configurations, energies per cell."""
+"""Canonical ensemble over symmetry-inequivalent configurations, energies per cell.
 
-from dataclasses import dataclass
+An ensemble is a handful of numbers and two of them merge exactly, so that a set of any
+size is summed chunk by chunk: no array over configurations outlives its chunk.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from confvib.errors import ThermodynamicsError
 from confvib.thermo.checks import (
     FloatArray,
     finite_vector,
@@ -13,7 +17,6 @@ from confvib.thermo.checks import (
     positive_scalar,
     positive_weights,
 )
-from confvib.thermo.sampling import effective_sample_size, n_covering
 from confvib.units import BOLTZMANN_EV_PER_K
 
 
@@ -26,10 +29,12 @@ class Vibrations:
     Attributes:
         free_energy_eV: F_vib,i, so that A_i = E_i + F_vib,i, shape ``(n,)``.
         entropy_eV_per_K: S_vib,i, shape ``(n,)``.
+        heat_capacity_eV_per_K: C_vib,i, shape ``(n,)``; None where it is not known.
     """
 
     free_energy_eV: ArrayLike
     entropy_eV_per_K: ArrayLike
+    heat_capacity_eV_per_K: ArrayLike | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class CanonicalEnsemble:
     Attributes:
         temperature_K: Temperature.
         n_atoms: Atoms per cell.
+        n_configurations: Number of rows.
         n_microstates: Sum of the weights.
         reference_eV: Lowest a_i, the zero of ``log_Z``.
         log_Z: ln of the sum of w_i exp[-(a_i - reference) / kT].
@@ -48,13 +54,19 @@ class CanonicalEnsemble:
         internal_energy_eV: <E + U_vib>.
         internal_variance_eV2: Variance of E + U_vib under the probabilities.
         vibrational_entropy_eV_per_K: <S_vib>; 0 without vibrations.
+        vibrational_heat_capacity_eV_per_K: <C_vib>; 0 without vibrations, NaN where the
+            rows do not know theirs.
         static_free_energy_eV: F of the same set without vibrations.
         uniform_vibrational_eV: Mean of F_vib over all microstates, equally weighted.
-        probabilities: p_i, shape ``(n,)``.
+        uniform_mean_eV: Mean of a over all microstates, equally weighted.
+        uniform_variance_eV2: Variance of a over all microstates, equally weighted.
+        sum_p_squared: Sum of p_i^2 over rows.
+        p_max: Largest probability of one row.
     """
 
     temperature_K: float
     n_atoms: int
+    n_configurations: int
     n_microstates: float
     reference_eV: float
     log_Z: float
@@ -62,14 +74,13 @@ class CanonicalEnsemble:
     internal_energy_eV: float
     internal_variance_eV2: float
     vibrational_entropy_eV_per_K: float
+    vibrational_heat_capacity_eV_per_K: float
     static_free_energy_eV: float
     uniform_vibrational_eV: float
-    probabilities: FloatArray
-
-    @property
-    def n_configurations(self) -> int:
-        """Number of rows."""
-        return self.probabilities.size
+    uniform_mean_eV: float
+    uniform_variance_eV2: float
+    sum_p_squared: float
+    p_max: float
 
     @property
     def free_energy_eV(self) -> float:
@@ -97,6 +108,14 @@ class CanonicalEnsemble:
         return self.internal_variance_eV2 / (BOLTZMANN_EV_PER_K * self.temperature_K**2)
 
     @property
+    def heat_capacity_eV_per_K(self) -> float:
+        """C = dU/dT at fixed cell: of redistribution, and <C_vib>."""
+        return (
+            self.configurational_heat_capacity_eV_per_K
+            + self.vibrational_heat_capacity_eV_per_K
+        )
+
+    @property
     def free_energy_shift_eV(self) -> float:
         """F - F(static) - uniform mean of F_vib: renormalisation of the ensemble."""
         return (
@@ -106,17 +125,24 @@ class CanonicalEnsemble:
     @property
     def ess(self) -> float:
         """Effective number of rows, 1 / sum p_i^2."""
-        return effective_sample_size(self.probabilities)
+        return 1.0 / self.sum_p_squared
 
-    @property
-    def n99(self) -> int:
-        """Least number of rows that carry 99 % of the probability."""
-        return n_covering(self.probabilities)
+    def standing_for(self, factor: float) -> Self:
+        """Return the ensemble with every weight multiplied by one factor.
 
-    @property
-    def p_max(self) -> float:
-        """Largest probability of one row."""
-        return float(self.probabilities.max())
+        Args:
+            factor: Inequivalent configurations that each row stands for, > 0
+                (docs/formulation.md#sampling). Averages do not change, Z does.
+        """
+        positive_scalar("factor", factor)
+        kT_eV = BOLTZMANN_EV_PER_K * self.temperature_K
+        return replace(
+            self,
+            n_microstates=self.n_microstates * factor,
+            log_Z=self.log_Z + float(np.log(factor)),
+            static_free_energy_eV=self.static_free_energy_eV
+            - kT_eV * float(np.log(factor)),
+        )
 
 
 def canonical_ensemble(
@@ -154,17 +180,7 @@ def canonical_ensemble(
     weight = positive_weights("weights", weights, energy.size)
     temperature_K = positive_scalar("temperature_K", temperature_K)
     kT_eV = BOLTZMANN_EV_PER_K * temperature_K
-
-    if vibrations is None:
-        free_vib = np.zeros_like(energy)
-        entropy_vib = free_vib
-    else:
-        free_vib = matching_vector(
-            "vibrations.free_energy_eV", vibrations.free_energy_eV, energy.size
-        )
-        entropy_vib = matching_vector(
-            "vibrations.entropy_eV_per_K", vibrations.entropy_eV_per_K, energy.size
-        )
+    free_vib, entropy_vib, heat_vib = _vibrational_terms(vibrations, energy.size)
     effective = energy + free_vib
     reference = float(effective.min())
     excess = effective - reference
@@ -174,74 +190,45 @@ def canonical_ensemble(
     mean_internal = float(p @ internal_excess)
     lowest = float(energy.min())
     log_Z_static, _ = _normalise(energy - lowest, weight, kT_eV)
+    total = float(weight.sum())
+    mean_excess = float(weight @ excess) / total
     return CanonicalEnsemble(
         temperature_K=temperature_K,
         n_atoms=n_atoms,
-        n_microstates=float(weight.sum()),
+        n_configurations=energy.size,
+        n_microstates=total,
         reference_eV=reference,
         log_Z=log_Z,
         mean_excess_eV=float(p @ excess),
         internal_energy_eV=reference + mean_internal,
         internal_variance_eV2=float(p @ (internal_excess - mean_internal) ** 2),
         vibrational_entropy_eV_per_K=float(p @ entropy_vib),
+        vibrational_heat_capacity_eV_per_K=float(p @ heat_vib),
         static_free_energy_eV=lowest - kT_eV * log_Z_static,
-        uniform_vibrational_eV=float(weight @ free_vib / weight.sum()),
-        probabilities=p,
+        uniform_vibrational_eV=float(weight @ free_vib) / total,
+        uniform_mean_eV=reference + mean_excess,
+        uniform_variance_eV2=float(weight @ (excess - mean_excess) ** 2) / total,
+        sum_p_squared=float(p @ p),
+        p_max=float(p.max()),
     )
 
 
-def merge_ensembles(
-    first: CanonicalEnsemble, second: CanonicalEnsemble
-) -> CanonicalEnsemble:
-    """Join the ensembles of two disjoint sets into the ensemble of their union.
-
-    Args:
-        first: One set.
-        second: Another set at the same temperature, in the same cell; its rows follow.
-
-    Returns:
-        What canonical_ensemble gives for all rows together, eV per cell.
-
-    Raises:
-        ThermodynamicsError: Temperatures or cells differ.
-
-    Source: docs/formulation.md#canonical.
-    """
-    if (first.temperature_K, first.n_atoms) != (second.temperature_K, second.n_atoms):
-        raise ThermodynamicsError(
-            f"cannot merge {first.n_atoms} atoms at {first.temperature_K} K with"
-            f" {second.n_atoms} atoms at {second.temperature_K} K, expected equal ones"
-        )
-    kT_eV = BOLTZMANN_EV_PER_K * first.temperature_K
-    pair = (first, second)
-    reference = min(e.reference_eV for e in pair)
-    log_parts = np.array([e.log_Z - (e.reference_eV - reference) / kT_eV for e in pair])
-    log_Z = float(np.logaddexp.reduce(log_parts))
-    share = np.exp(log_parts - log_Z)
-    microstates = np.array([e.n_microstates for e in pair])
-    internal = np.array([e.internal_energy_eV for e in pair])
-    mean_internal = reference + float(share @ (internal - reference))
-    spread = np.array([e.internal_variance_eV2 for e in pair])
-    excess = np.array([e.mean_excess_eV + e.reference_eV - reference for e in pair])
-    static = np.array([e.static_free_energy_eV for e in pair])
-    uniform = np.array([e.uniform_vibrational_eV for e in pair])
-    return CanonicalEnsemble(
-        temperature_K=first.temperature_K,
-        n_atoms=first.n_atoms,
-        n_microstates=float(microstates.sum()),
-        reference_eV=reference,
-        log_Z=log_Z,
-        mean_excess_eV=float(share @ excess),
-        internal_energy_eV=mean_internal,
-        internal_variance_eV2=float(share @ (spread + (internal - mean_internal) ** 2)),
-        vibrational_entropy_eV_per_K=float(
-            share @ [e.vibrational_entropy_eV_per_K for e in pair]
+def _vibrational_terms(
+    vibrations: Vibrations | None, n_rows: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return F_vib, S_vib and C_vib of every row, checked; zeros without vibrations."""
+    if vibrations is None:
+        zeros = np.zeros(n_rows)
+        return zeros, zeros, zeros
+    heat = vibrations.heat_capacity_eV_per_K
+    return (
+        matching_vector("vibrations.free_energy_eV", vibrations.free_energy_eV, n_rows),
+        matching_vector(
+            "vibrations.entropy_eV_per_K", vibrations.entropy_eV_per_K, n_rows
         ),
-        static_free_energy_eV=-kT_eV * float(np.logaddexp.reduce(-static / kT_eV)),
-        uniform_vibrational_eV=float(microstates @ uniform / microstates.sum()),
-        probabilities=np.concatenate(
-            [w * e.probabilities for w, e in zip(share, pair, strict=True)]
-        ),
+        np.full(n_rows, np.nan)
+        if heat is None
+        else matching_vector("vibrations.heat_capacity_eV_per_K", heat, n_rows),
     )
 
 

@@ -5,12 +5,13 @@ numbers can be reproduced and compared; docs/formulation.md#published says what 
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from confvib.errors import ThermodynamicsError
-from confvib.thermo.checks import FloatArray, finite_vector, positive_scalar
+from confvib.thermo.checks import finite_vector, positive_scalar
 from confvib.units import BOLTZMANN_EV_PER_K
 
 # The constants of the published analysis, digits and names included: the value called
@@ -28,18 +29,51 @@ class PublishedEnsemble:
     Attributes:
         temperature_K: Temperature.
         n_configurations: Configurations summed, each counted once.
+        lowest_eV_per_atom: Lowest h_i, the zero of ``log_Z``.
         log_Z: Logarithm of the sum over per-atom Boltzmann factors.
         average_eV_per_atom: <H>, or <F_vib> where vibrations are included.
-        entropy_eV_per_atom_K: k_B ln Z.
-        probabilities: Normalised per-atom Boltzmann factors, shape ``(n,)``.
+        sum_p_squared: Sum over the squares of the normalised per-atom factors.
+        p_max: Largest of them.
     """
 
     temperature_K: float
     n_configurations: int
+    lowest_eV_per_atom: float
     log_Z: float
     average_eV_per_atom: float
-    entropy_eV_per_atom_K: float
-    probabilities: FloatArray
+    sum_p_squared: float
+    p_max: float
+
+    @property
+    def entropy_eV_per_atom_K(self) -> float:
+        """k_B ln Z, which is what the paper calls the entropy (eq. 2)."""
+        return BOLTZMANN_EV_PER_K * self.log_Z
+
+    @property
+    def ess(self) -> float:
+        """Effective number of rows, 1 / sum p_i^2."""
+        return 1.0 / self.sum_p_squared
+
+    def merged(self, other: Self) -> Self:
+        """Return the published sums over the rows of both, at the same temperature."""
+        kT_eV = BOLTZMANN_EV_PER_K * self.temperature_K
+        pair = (self, other)
+        lowest = min(each.lowest_eV_per_atom for each in pair)
+        logs = np.array(
+            [each.log_Z - (each.lowest_eV_per_atom - lowest) / kT_eV for each in pair]
+        )
+        log_Z = float(np.logaddexp.reduce(logs))
+        share = np.exp(logs - log_Z)
+        apart = other.average_eV_per_atom - self.average_eV_per_atom
+        return type(self)(
+            temperature_K=self.temperature_K,
+            n_configurations=self.n_configurations + other.n_configurations,
+            lowest_eV_per_atom=lowest,
+            log_Z=log_Z,
+            average_eV_per_atom=self.average_eV_per_atom + float(share[1]) * apart,
+            sum_p_squared=float(share**2 @ [each.sum_p_squared for each in pair]),
+            p_max=float(np.max(share * [each.p_max for each in pair])),
+        )
 
     @property
     def minus_TS_eV_per_atom(self) -> float:
@@ -84,14 +118,14 @@ def published_ensemble(
     excess = per_atom - lowest
     factors = np.exp(-excess / (BOLTZMANN_EV_PER_K * temperature_K))
     total = float(factors.sum())
-    log_Z = float(np.log(total))
     return PublishedEnsemble(
         temperature_K=temperature_K,
         n_configurations=energy.size,
-        log_Z=log_Z,
+        lowest_eV_per_atom=lowest,
+        log_Z=float(np.log(total)),
         average_eV_per_atom=lowest + float(factors @ excess) / total,
-        entropy_eV_per_atom_K=BOLTZMANN_EV_PER_K * log_Z,
-        probabilities=factors / total,
+        sum_p_squared=float(factors @ factors) / total**2,
+        p_max=float(factors.max()) / total,
     )
 
 

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from confvib.errors import ThermodynamicsError
-from confvib.thermo.checks import FloatArray, positive_weights
+from confvib.thermo.checks import (
+    FloatArray,
+    finite_vector,
+    positive_scalar,
+    positive_weights,
+)
+from confvib.units import BOLTZMANN_EV_PER_K
 
 Design = Literal["orbits", "microstates"]
 
@@ -52,6 +58,31 @@ def sampling_weights(
     return g * (n_orbits / g.size)
 
 
+def boltzmann_probabilities(
+    effective_eV: ArrayLike, weights: ArrayLike, temperature_K: float
+) -> FloatArray:
+    r"""Return :math:`p_i = w_i e^{-\beta a_i} / \sum_j w_j e^{-\beta a_j}`.
+
+    Args:
+        effective_eV: a_i = E_i or A_i(T), eV per cell, shape ``(n,)``.
+        weights: Microstates each row stands for, > 0, shape ``(n,)``.
+        temperature_K: Temperature > 0.
+
+    Returns:
+        Normalised probabilities, shape ``(n,)``.
+
+    Raises:
+        ThermodynamicsError: As canonical_ensemble.
+
+    Source: docs/formulation.md#canonical.
+    """
+    effective = finite_vector("effective_eV", effective_eV)
+    weight = positive_weights("weights", weights, effective.size)
+    kT_eV = BOLTZMANN_EV_PER_K * positive_scalar("temperature_K", temperature_K)
+    factors = weight * np.exp(-(effective - effective.min()) / kT_eV)
+    return factors / factors.sum()
+
+
 def effective_sample_size(probabilities: FloatArray) -> float:
     r"""Return :math:`1 / \sum_i p_i^2`, the number of rows that carry the weight.
 
@@ -66,19 +97,32 @@ def effective_sample_size(probabilities: FloatArray) -> float:
     return float(1.0 / np.sum(probabilities**2))
 
 
-def n_covering(probabilities: FloatArray, coverage: float = 0.99) -> int:
+def n_covering(
+    probabilities: FloatArray,
+    coverage: float = 0.99,
+    *,
+    n_rows: FloatArray | None = None,
+) -> int:
     """Return the least number of rows whose probabilities sum to ``coverage``.
 
     Args:
         probabilities: Normalised probabilities, shape ``(n,)``.
         coverage: Share of the total, between 0 and 1.
+        n_rows: Equally probable rows that share each probability, shape ``(n,)``; None
+            for one each.
 
     Returns:
-        A number of rows between 1 and n.
+        A number of rows, 1 at least.
 
     Source: docs/formulation.md#sampling.
     """
-    cumulative = np.cumsum(np.sort(probabilities)[::-1])
+    counts = np.ones(probabilities.size) if n_rows is None else n_rows
+    of_one = probabilities / counts
+    order = np.argsort(-of_one, kind="stable")
+    cumulative = np.cumsum(probabilities[order])
     # Rounding may leave the last sum short of the coverage asked for.
-    found = int(np.searchsorted(cumulative, coverage * (1 - 1e-12)))
-    return min(found + 1, probabilities.size)
+    goal = coverage * (1 - 1e-12)
+    found = min(int(np.searchsorted(cumulative, goal)), probabilities.size - 1)
+    before = cumulative[found - 1] if found else 0.0
+    last = np.ceil((goal - before) / of_one[order[found]] - 1e-9)
+    return int(counts[order[:found]].sum() + np.clip(last, 1, counts[order[found]]))

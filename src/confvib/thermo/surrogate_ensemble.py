@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 from confvib.errors import ThermodynamicsError
 from confvib.thermo.checks import FloatArray, positive_scalar, positive_weights
 from confvib.thermo.partition import canonical_ensemble
+from confvib.thermo.sampling import boltzmann_probabilities
 from confvib.thermo.surrogate import Surrogate
 from confvib.units import BOLTZMANN_EV_PER_K
 
@@ -169,14 +170,12 @@ def sampled_probabilities(
     Source: Horvitz and Thompson, J. Am. Stat. Assoc. 47, 663 (1952);
     docs/formulation.md#sampling.
     """
-    ensemble = canonical_ensemble(
-        energy_eV[rows],
-        weights[rows] * (len(energy_eV) / len(rows)),
-        temperature_K,
-        n_atoms=1,
-    )
+    stands_for = weights[rows] * (len(energy_eV) / len(rows))
+    ensemble = canonical_ensemble(energy_eV[rows], stands_for, temperature_K, n_atoms=1)
     probabilities = np.zeros_like(energy_eV)
-    probabilities[rows] = ensemble.probabilities
+    probabilities[rows] = boltzmann_probabilities(
+        energy_eV[rows], stands_for, temperature_K
+    )
     return (
         ensemble.free_energy_eV,
         ensemble.configurational_entropy_eV_per_K,

@@ -1,18 +1,13 @@
-"""Standard errors of time series and repeats, and their way into the ensemble."""
+"""Standard errors of time series, of repeats and of ensembles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from confvib.errors import ThermodynamicsError
-from confvib.thermo.checks import (
-    FloatArray,
-    finite_vector,
-    matching_vector,
-)
-from confvib.thermo.partition import CanonicalEnsemble
-from confvib.units import BOLTZMANN_EV_PER_K
+from confvib.thermo.checks import finite_vector
 
 _FEWEST_BLOCKS = 4
 
@@ -43,15 +38,22 @@ class EnsembleErrors:
 
     Attributes:
         free_energy_eV: Of F (canonical) or G (published).
-        average_eV: Of U (canonical) or <H> (published).
-        configurational_entropy_eV_per_K: Of S_conf (canonical) or k_B ln Z (published).
-        entropy_eV_per_K: Of the total entropy; equals the previous one if published.
+        average_eV: Of <a> (canonical) or <h> (published).
+        entropy_eV_per_K: Of S_conf (canonical) or k_B ln Z (published).
     """
 
     free_energy_eV: float
     average_eV: float
-    configurational_entropy_eV_per_K: float
     entropy_eV_per_K: float
+
+    def beside(self, other: Self) -> Self:
+        """Return the errors of two independent causes, added in quadrature."""
+        return type(self)(
+            *(
+                float(np.hypot(getattr(self, field.name), getattr(other, field.name)))
+                for field in fields(self)
+            )
+        )
 
 
 def block_standard_error(series: ArrayLike) -> BlockError:
@@ -119,54 +121,3 @@ def repeat_standard_error(values: ArrayLike, *, fewest: int = 3) -> float:
             f"{repeats.size} repeat(s) carry no error bar, expected at least {fewest}"
         )
     return float(repeats.std(ddof=1) / np.sqrt(repeats.size))
-
-
-def propagated_errors(
-    ensemble: CanonicalEnsemble,
-    effective_eV: ArrayLike,
-    internal_eV: ArrayLike,
-    sigma_F_eV: ArrayLike,
-) -> EnsembleErrors:
-    r"""Propagate independent errors of the configurations' free energies, first order.
-
-    .. math:: \frac{\partial F}{\partial A_i} = p_i, \quad
-              \frac{\partial U}{\partial A_i} = p_i [1 - \beta (U_i - U)], \quad
-              \frac{\partial S_{conf}}{\partial A_i} = -p_i (A_i - \langle A\rangle)
-              \frac{1}{k_B T^2}
-
-    with S_vib,i held fixed, so that an error of A_i moves U_i by the same amount.
-
-    Args:
-        ensemble: The ensemble made of these rows.
-        effective_eV: A_i, eV per cell, shape ``(n,)``.
-        internal_eV: U_i = A_i + T S_vib,i, eV per cell, shape ``(n,)``.
-        sigma_F_eV: Standard errors of A_i, eV per cell, shape ``(n,)``.
-
-    Returns:
-        Standard errors per cell.
-
-    Raises:
-        ThermodynamicsError: Lengths differ, or an error is negative.
-
-    Source: docs/formulation.md#errors.
-    """
-    p = ensemble.probabilities
-    effective = matching_vector("effective_eV", effective_eV, p.size)
-    internal = matching_vector("internal_eV", internal_eV, p.size)
-    sigma = matching_vector("sigma_F_eV", sigma_F_eV, p.size)
-    if sigma.min() < 0:
-        raise ThermodynamicsError(f"sigma_F_eV: found {sigma.min()}, expected >= 0")
-    kT_eV = BOLTZMANN_EV_PER_K * ensemble.temperature_K
-    from_mean = effective - float(p @ effective)
-    internal_from_mean = internal - float(p @ internal)
-
-    def norm(derivative: FloatArray) -> float:
-        return float(np.sqrt(np.sum((derivative * sigma) ** 2)))
-
-    temperature_K = ensemble.temperature_K
-    return EnsembleErrors(
-        free_energy_eV=norm(p),
-        average_eV=norm(p * (1 - internal_from_mean / kT_eV)),
-        configurational_entropy_eV_per_K=norm(p * from_mean / (kT_eV * temperature_K)),
-        entropy_eV_per_K=norm(p * internal_from_mean / (kT_eV * temperature_K)),
-    )

@@ -6,28 +6,27 @@ from pathlib import Path
 import pytest
 import yaml
 
-from confvib.campaign.companions import companions, is_companion, trained_for
+from confvib.campaign.companions import (
+    companions,
+    is_companion,
+    phases_of,
+    trained_for,
+)
 from confvib.campaign.config import Campaign, load_campaign
 from confvib.campaign.identity import Identities
+from confvib.campaign.phase_identity import force_fields
 from confvib.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 TETRAGONAL = {
-    "crystal": {
-        "structure": "resources/structures/t-LLZO.cif",
-        "site_groups": {"24d": None, "96h": None, "8a": "Li", "16f": "Li", "32g": "Li"},
-        "distance_rules": [],
-    },
-    "sets": {
-        "12_44": None,
-        "11_45": None,
-        "ordered": {"counts": {"8a": 8, "16f": 16, "32g": 32}, "chunks": 1},
-    },
-    "labels": {
-        "relaxation": {"set": "ordered", "chunks": 1},
-        "heating": {"set": "ordered"},
-    },
+    key: value
+    for key, value in DEFAULT["phases"]["tetragonal"].items()
+    if key not in ("force_field", "reported")
+}
+IONIC_STAGES = {
+    stage: DEFAULT[stage] | {"potential": "reference"}
+    for stage in ("relaxation", "harmonic")
 }
 IONIC = {"relaxation": {"potential": "reference"}, "harmonic": {"potential": "reference"}}
 
@@ -127,6 +126,18 @@ MISTAKES = {
         "phases.t.sets.ordered.counts = {'8a': 7, '16f': 16, '32g': 32}: 55 Li in the "
         "cell; crystal.formula = 'Li7La3Zr2O12' needs 56",
     ),
+    "another composition": (
+        changed(("crystal", "formula"), "La2Zr2O7"),
+        "phases.t.crystal.formula = 'La2Zr2O7': ",
+    ),
+    "another engine": (
+        changed(("labels", "engine"), "ionic"),
+        "phases.t.labels.engine = 'ionic': expected 'vasp' as in the campaign",
+    ),
+    "other settings of the engine": (
+        changed(("labels", "vasp"), {"incar": {"ENCUT": 520}}),
+        "phases.t.labels.vasp.incar = ",
+    ),
     "no such file": (
         changed(("crystal", "structure"), "no.cif"),
         "phases.t.crystal.structure = 'no.cif': no such file",
@@ -161,6 +172,41 @@ def test_a_mistake_names_its_path_once(overlay, message):
 def test_names_and_force_fields_are_checked_first(name, settings, message):
     with pytest.raises(ConfigError, match=message):
         campaign_with({name: settings})
+
+
+def test_what_follows_the_cell_may_differ():
+    overlay = changed(("labels", "vasp"), {"kpoints": [2, 2, 2], "command": "vasp_std"})
+    _, found = companions_of({"t": overlay})
+    assert found["t"].labels.vasp.kpoints == (2, 2, 2)
+
+
+def test_a_level_says_whose_force_fields_it_rests_on():
+    raw, campaign = campaign_with({"t": TETRAGONAL})
+    configs = companions(raw, campaign, Identities(campaign, ROOT), ROOT)
+    (own,) = phases_of(campaign, configs, ROOT).values()
+    assert force_fields(campaign, own.campaign, "conf+md") == "own"
+    assert own.set == "ordered"
+    raw, campaign = campaign_with({"t": TETRAGONAL | {"force_field": "shared"}})
+    configs = companions(raw, campaign, Identities(campaign, ROOT), ROOT)
+    (shared,) = phases_of(campaign, configs, ROOT).values()
+    assert force_fields(campaign, shared.campaign, "conf+md") == "shared"
+    labels = copy.deepcopy(DEFAULT["labels"]) | {"engine": "ionic"}
+    raw, campaign = campaign_with({"t": TETRAGONAL}, labels=labels, **IONIC_STAGES)
+    configs = companions(raw, campaign, Identities(campaign, ROOT), ROOT)
+    (exact,) = phases_of(campaign, configs, ROOT).values()
+    assert force_fields(campaign, exact.campaign, "conf+harmonic") == "reference"
+    assert force_fields(campaign, exact.campaign, "conf+md") == "own"
+
+
+def test_copies_change_hashes_only_where_there_are_several():
+    def label(copies):
+        labels = copy.deepcopy(DEFAULT["labels"])
+        labels["relaxation"] |= copies
+        _, campaign = campaign_with(labels=labels)
+        return Identities(campaign, ROOT).labels("relaxation", "0000")
+
+    assert label({}) == label({"copies": 1})
+    assert label({}) != label({"copies": 2})
 
 
 def test_exact_needs_the_built_in_potential():

@@ -109,6 +109,72 @@ def test_a_batch_of_training_is_part_of_the_model():
     assert changed["model"] != hashes()["model"]
 
 
+def identities(change=lambda raw: None):
+    raw = copy.deepcopy(DEFAULT)
+    raw["sets"]["12_44"] |= {"sample": 16, "chunks": 4}
+    change(raw)
+    return Identities(load_campaign(raw, ROOT), ROOT)
+
+
+def members(n, potential="relax"):
+    def change(raw):
+        raw["potentials"][potential]["committee"] = n
+
+    return change
+
+
+def test_without_a_committee_nothing_is_scored():
+    reference = identities(
+        lambda raw: [
+            raw["labels"].update(engine="ionic"),
+            raw["relaxation"].update(potential="reference"),
+            members(2)(raw),
+        ]
+    )
+    # The committee of a force field that relaxes nothing does not count.
+    for found in (identities(), reference, identities(members(3, "md"))):
+        assert found.committee_members() == []
+        assert found.reduction_committee("12_44") == []
+
+
+def test_scores_depend_on_the_relaxed_cells_and_on_every_member():
+    found, larger = identities(members(2)), identities(members(3))
+    assert found.committee_members() == ["relax", "relax/member_1"]
+    assert larger.committee_scores("12_44", "0001") != found.committee_scores(
+        "12_44", "0001"
+    )
+    # The chunks themselves are those of a campaign without a committee.
+    assert found.relaxed("12_44", "0001") == identities().relaxed("12_44", "0001")
+    retrained = identities(
+        lambda raw: [
+            members(2)(raw),
+            raw["potentials"]["relax"]["training"].update(learning_rate=1e-4),
+        ]
+    )
+    looser = identities(
+        lambda raw: [members(2)(raw), raw["relaxation"].update(fmax_eV_per_A=0.1)]
+    )
+    scores = {
+        each.committee_scores("12_44", "0001") for each in (found, retrained, looser)
+    }
+    assert len(scores) == 3
+
+
+def test_a_reduction_expects_the_scores_in_the_order_of_its_relaxed_chunks():
+    found = identities(members(2))
+    chunks = [
+        (name, f"{chunk:04d}")
+        for name, settings in DEFAULT["sets"].items()
+        for chunk in range(4 if name == "12_44" else settings["chunks"])
+    ]
+    assert found.reduction_committee("all") == [
+        found.committee_scores(*chunk) for chunk in chunks
+    ]
+    relaxed = found.reduction_inputs("all")["relaxed"]
+    assert relaxed == [found.relaxed(*chunk) for chunk in chunks]
+    assert found.reduction_committee("12_44") == found.reduction_committee("all")[:4]
+
+
 def test_slices_of_a_sample_tile_it():
     slices = [chunk_slice(17, 5, chunk) for chunk in range(5)]
     assert slices[0]["start"] == 0

@@ -1,10 +1,13 @@
 """Synthetic tables with the types that reading Parquet gives."""
 
+from itertools import product
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from confvib.tables import contracts
+from confvib.tables import contracts, thermodynamics_contracts
+from confvib.tables.spectra_contracts import AVERAGED_SPECTRA
 from confvib.units import BOLTZMANN_EV_PER_K
 
 N_ATOMS = 24
@@ -131,7 +134,7 @@ def make_convergence(rng):
         energy = -8.78 * N_ATOMS + rng.normal(scale=0.1, size=n)
         g = rng.choice([24.0, 48.0, 96.0], size=n)
         return frame(
-            contracts.CONVERGENCE,
+            thermodynamics_contracts.CONVERGENCE,
             [
                 row
                 for level in levels
@@ -153,54 +156,56 @@ def relaxed():
     return frame(contracts.RELAXED, rows)
 
 
-def spectrum_row(temperature_K, grid_THz, elements, rng):
-    """A density of states with 3N - 3 modes, shared between the elements."""
-    centres = np.linspace(4, 18, len(elements)) + rng.normal(
-        scale=0.2, size=len(elements)
-    )
-    width = 2.0 + temperature_K / 1500
-    parts = np.exp(-0.5 * ((grid_THz - centres[:, None]) / width) ** 2)
-    parts *= (3 * N_ATOMS - 3) / np.trapezoid(parts.sum(axis=0), grid_THz)
-    return {
-        "config_id": "s:1",
-        "temperature_K": temperature_K,
-        "protocol": "thermalised",
-        "temperature_measured_K": temperature_K + rng.normal(scale=5),
-        "frequency_THz": grid_THz,
-        "dos_per_THz": parts.sum(axis=0),
-        "elements": list(elements),
-        "dos_by_element_per_THz": parts.ravel(),
-    }
-
-
 @pytest.fixture
-def make_dynamics(rng):
-    def make(n=8, temperatures_K=(300.0, 1500.0), elements=("La", "Li", "O", "Zr")):
-        grid = np.arange(0, 40, 0.1)
+def make_spectra():
+    """(temperatures, elements) -> averaged spectra of a made-up set of 24 atoms."""
+    grid = 0.1 * np.arange(1, 401)
+
+    def line(centre, width, n_modes):
+        dos = np.exp(-0.5 * ((grid - centre) / width) ** 2)
+        return dos * n_modes / np.trapezoid(dos, grid)
+
+    def rows(T, elements):
+        centres = np.linspace(4, 18, len(elements))
+        share = (3 * N_ATOMS - 3) / len(elements)
+        for source, weighting in product(
+            ("md", "harmonic"), ("uniform", "canonical", "published")
+        ):
+            wide = 2.0 + T / 1500 * (source == "md")
+            parts = [line(centre, wide, share) for centre in centres]
+            for name, dos in zip(["total", *elements], [sum(parts), *parts], strict=True):
+                row = {
+                    "set": "s",
+                    "temperature_K": T,
+                    "source": source,
+                    "weighting": weighting,
+                    "element": name,
+                    "n_selected": 8,
+                    "n_used": 8,
+                    "n_failed": 0,
+                    "n_unweighted": 0,
+                    "ess": 3.25 if weighting == "canonical" else 8.0,
+                }
+                if source == "harmonic" and name != "total":
+                    yield row | {"status": "unavailable", "reason": "no parts"}
+                    continue
+                yield row | {
+                    "frequency_THz": grid,
+                    "mean_per_THz": dos,
+                    "deviation_per_THz": 0.1 * dos,
+                    "printed_deviation_per_THz": 0.9 * dos
+                    if weighting == "published"
+                    else None,
+                    "temperature_measured_K": T - 1 if source == "md" else None,
+                    "temperature_measured_deviation_K": 12.0 if source == "md" else None,
+                }
+
+    def make(temperatures_K=(300.0, 1500.0), elements=("La", "Li", "O", "Zr")):
         return frame(
-            contracts.DYNAMICS,
-            [
-                spectrum_row(T, grid, elements, rng)
-                for T in temperatures_K
-                for _ in range(n)
-            ],
+            AVERAGED_SPECTRA, [row for T in temperatures_K for row in rows(T, elements)]
         )
 
     return make
-
-
-@pytest.fixture
-def harmonic(rng):
-    return frame(
-        contracts.HARMONIC,
-        [
-            {
-                "config_id": f"s:{k}",
-                "frequencies_THz": rng.uniform(2, 20, 3 * N_ATOMS - 3),
-            }
-            for k in range(5)
-        ],
-    )
 
 
 def thermodynamics_row(convention, level, temperature_K, **changes):
@@ -229,6 +234,9 @@ def thermodynamics_row(convention, level, temperature_K, **changes):
         "p_max": 0.211,
         "frozen": False,
         "noise_gate": "not_applicable",
+        "S_ideal_meV_per_atom_K": 0.00663,
+        "C_meV_per_atom_K": 0.00087,
+        "n_members": 0,
     }
     if level != "conf" and convention == "canonical":
         row |= {
@@ -272,4 +280,4 @@ def thermodynamics():
             coverage_rows=0.5,
         )
     )
-    return frame(contracts.THERMODYNAMICS, rows)
+    return frame(thermodynamics_contracts.THERMODYNAMICS, rows)

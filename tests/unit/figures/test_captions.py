@@ -34,13 +34,15 @@ def render(name, wildcards=(), engine="vasp"):
     [
         ("parity.rst", {"model": "relax"}, ["relax", "meV/atom", "eV/Å"]),
         ("history.rst", {"model": "md"}, ["md", "meV/atom", "meV/Å", "dotted"]),
-        ("pdos.rst", {"set": "12_44"}, ["12_44", "modes per meV", "THz"]),
+        ("pdos.rst", {"set": "12_44"}, ["12_44", "modes per meV", "THz", "prints"]),
         ("gibbs_table.rst", {}, ["eV/atom", "meV/(atom K)", "n99"]),
         ("learning_curve.rst", {}, ["meV/cell", "meV/Å", "training frames"]),
         ("degrees_sweep.rst", {}, ["meV", "meV/Å", "Table 1"]),
         ("selection_gain.rst", {}, ["meV/Å", "farthest points"]),
         ("crosscheck.rst", {}, ["meV/atom", "k_B T / 2 per cell", "Frenkel–Ladd"]),
         ("surrogate.rst", {}, ["k_B T per cell", "overlap", "Horvitz–Thompson"]),
+        ("sampling.rst", {}, ["meV/atom", "5–95 %", "−k_B T ln m", "per cell"]),
+        ("phase_stability.rst", {"phase": "beta"}, ["meV/atom", "Helmholtz", "minus G"]),
     ],
 )
 def test_captions_state_quantity_and_unit(name, wildcards, phrases):
@@ -65,7 +67,7 @@ def test_one_caption_serves_every_level(level, phrase):
 
 @pytest.mark.parametrize(("engine", "warned"), [("ionic", True), ("vasp", False)])
 def test_reports_on_the_ionic_potential_say_so(engine, warned):
-    for name in ("workflow.rst", "gibbs_table.rst"):
+    for name in ("workflow.rst", "gibbs_table.rst", "phase_stability.rst"):
         assert ("not a prediction for the material" in render(name, engine=engine)) is (
             warned
         )
@@ -90,4 +92,6 @@ def test_every_caption_is_tested():
         "selection_gain.rst",
         "crosscheck.rst",
         "surrogate.rst",
+        "sampling.rst",
+        "phase_stability.rst",
     }

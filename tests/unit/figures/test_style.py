@@ -3,13 +3,12 @@ import subprocess
 import sys
 
 import matplotlib as mpl
-import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from confvib.errors import CampaignError, TableError
 from confvib.figures.history import history_figure
-from confvib.figures.rows import common_list, usable_rows
+from confvib.figures.rows import usable_rows
 from confvib.figures.style import new_figure, save, style
 from confvib.tables import contracts
 
@@ -86,12 +85,3 @@ def test_usable_rows_of_a_good_table_has_no_note(history):
 def test_usable_rows_names_the_missing_column(history):
     with pytest.raises(TableError, match=r"lacks the columns \['valid_loss'\]"):
         usable_rows(history.drop(columns="valid_loss"), ["valid_loss"])
-
-
-def test_common_list_names_the_row_that_differs(make_dynamics):
-    dynamics = make_dynamics(n=3, temperatures_K=(300.0,))
-    grid = common_list(dynamics, "frequency_THz")
-    assert np.array_equal(grid, np.arange(0, 40, 0.1))
-    dynamics.at[2, "frequency_THz"] = grid * 2
-    with pytest.raises(TableError, match="frequency_THz: row 2 differs from row 0"):
-        common_list(dynamics, "frequency_THz")

@@ -2,6 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from confvib.errors import TableError
@@ -117,13 +118,66 @@ def test_sample_and_vibrations_have_their_tables(thermodynamics):
     assert sample == (
         ["300", "canonical", "58 / 60 / 4,493", "96.7%", "1.29%", "11.3", "3", "0.620"]
     )
-    vibrations = tables[3]
-    assert vibrations[2] == ["300", "0.19830", "0.20350", "−8.72010", "−0.00012"]
+    static = tables[2]
+    assert static[1] == [
+        *("T (K)", "S", "S of equal energies", "C", "U"),
+        *("σ per cell (eV)", "ln Z", "ln Z, second order"),
+    ]
+    assert static[2][1:4] == ["0.00521", "0.00663", "0.00087"]
+    vibrating = dict(zip(tables[5][1], tables[5][2], strict=True))
+    assert vibrating["⟨S_vib⟩"] == "0.19830"
+    assert vibrating["S + ⟨S_vib⟩"] == "0.20350"
+    assert vibrating["shift of F by vibration"] == "−0.00012"
+    assert "spread of G" not in vibrating
+
+
+def test_a_committee_and_noise_have_their_columns(thermodynamics):
+    thermodynamics["n_members"] = 4
+    thermodynamics["G_spread_eV_per_atom"] = 0.0012
+    thermodynamics["noise_bias_eV_per_atom"] = 0.0301
+    tables = Page(gibbs_table_html(thermodynamics, engine="vasp")).tables
+    noisy = dict(zip(tables[8][1], tables[8][2], strict=True))
+    assert (noisy["committee"], noisy["spread of G"]) == ("4", "0.00120")
+    assert noisy["noise bias of G"] == "0.03010"
+    assert "noise bias of G" not in tables[5][1]
+
+
+def test_a_union_says_what_each_set_carries(thermodynamics):
+    shares = pd.DataFrame(
+        {
+            "set": "all",
+            "member": member,
+            "convention": convention,
+            "level": "conf",
+            "temperature_K": 300.0,
+            "n_used": 12,
+            "share": share,
+            "share_stderr": stderr,
+            "G_eV_per_atom": -8.0,
+            "status": "ok",
+            "reason": "",
+        }
+        for convention, member, share, stderr in (
+            ("canonical", "12_44", 0.7512, 0.031),
+            ("canonical", "11_45", 0.2488, 0.031),
+            ("published", "12_44", 0.06, None),
+            ("published", "11_45", 0.94, None),
+        )
+    )
+    union = Page(gibbs_table_html(thermodynamics, engine="vasp", shares=shares)).tables[
+        -1
+    ]
+    assert union[2] == [
+        *("conf", "300", "0.751 ± 0.031", "0.249 ± 0.031", "0.06000", "0.94000")
+    ]
+    alone = shares.assign(member="all")
+    html = gibbs_table_html(thermodynamics, engine="vasp", shares=alone)
+    assert "Shares of the sets" not in html
 
 
 def test_missing_values_are_dashes(thermodynamics):
     tables = Page(gibbs_table_html(thermodynamics, engine="vasp")).tables
-    canonical = tables[5][2][1:5]
+    canonical = tables[6][2][1:5]
     assert canonical == ["−8.78150 ± 0.00012", "–", "–", "–"]
 
 
@@ -142,7 +196,7 @@ def test_flags_are_words(thermodynamics):
     ) in html
     assert (
         "<b>300 K canonical</b>: noise gate refused: the free energies are too uncertain "
-        "to serve as Boltzmann weights; the median error of a free energy is 5.2 k_B T"
+        "to serve as Boltzmann weights; the rms error of a free energy is 5.2 k_B T"
     ) in html
     assert "<b>300 K published</b>: incomplete: Coverage 0.50 is below 0.98." in html
     assert "<b>all rows</b>: 2 selected configurations failed and are missing" in html
@@ -153,7 +207,7 @@ def test_refusal_quotes_the_reason_of_the_table_once(thermodynamics):
     row |= {"status": "noise_gate", "reason": "quote conf+harmonic", "n_failed": 0}
     (sentence,) = flags_in_words(row)
     assert sentence == (
-        "noise gate refused: quote conf+harmonic; the median error of a free energy is "
+        "noise gate refused: quote conf+harmonic; the rms error of a free energy is "
         "5.2 k_B T per cell"
     )
 

@@ -70,6 +70,10 @@ class Campaign:
             yield blank(
                 RELAXED,
                 config_id=self.key(rank),
+                rank=rank,
+                multiplicity=self.multiplicity[rank],
+                pair_representative=self.fingerprints[rank]
+                not in self.fingerprints[:rank],
                 n_atoms=N_ATOMS,
                 energy_eV=energy,
                 n_moved=self.n_moved.get(rank, 0),
@@ -96,8 +100,9 @@ class Campaign:
                 temperature_K=300.0,
                 potential_mean_eV=energy + 0.1,
                 published_TS_vib_eV_per_atom=0.28,
-                free_energy_MQ_eV=energy - 0.2,
-                entropy_MQ_eV_per_K=1e-3,
+                free_energy_M_eV=energy - 0.2,
+                entropy_M_eV_per_K=1e-3,
+                free_energy_MQ_eV=1e9,
                 free_energy_stderr_eV=0.001 * (1 + rank),
                 left_basin=rank in self.left_basin,
                 entropy_2PT_eV_per_K=1e9,

@@ -76,6 +76,7 @@ class Road:
                 RELAXED,
                 config_id=key(rank),
                 n_atoms=N_ATOMS,
+                multiplicity=1 + rank % 3,
                 energy_eV=self.energy_eV[rank] + 0.01,
                 positions=positions.ravel().tolist(),
                 n_moved=0,
@@ -109,8 +110,8 @@ class Road:
 @pytest.fixture
 def compare(tmp_path):
     def run(road, other, **changes):
-        kinds = ("configurations", "relaxed", "harmonic", "dynamics")
-        hashes = {kind: ["hash"] if kind != "dynamics" else [] for kind in kinds}
+        kinds = ("configurations", "relaxed", "harmonic")
+        hashes = {kind: ["hash"] for kind in kinds}
         settings = {"set": "6_2", "configurations": "all", "temperatures_K": [T]}
         params = {
             "settings": settings | changes.pop("settings", {}),
@@ -267,7 +268,6 @@ def test_a_foreign_table_is_refused(roads, compare):
         "configurations": ["hash"],
         "relaxed": ["hash"],
         "harmonic": ["other"],
-        "dynamics": [],
     }
     with pytest.raises(TableError, match="other"):
         compare(*roads(), exact=hashes)

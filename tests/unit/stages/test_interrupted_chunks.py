@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from confvib.campaign.config import load_campaign
-from confvib.campaign.identity import Identities, plain
+from confvib.campaign.digest import plain
+from confvib.campaign.identity import Identities
 
 ROOT = Path(__file__).parents[3]
 SET, CHUNK, TEMPERATURE_K = "6_8", "0000", 300.0

@@ -7,10 +7,11 @@ import pytest
 
 from confvib.errors import TableError
 from confvib.stages.job import Progress
-from confvib.stages.population import read_population
 from confvib.stages.reduce_thermodynamics import reduce_thermodynamics
-from confvib.tables.contracts import CONVERGENCE, THERMODYNAMICS
+from confvib.stages.reduction_chunks import read_chunks
+from confvib.stages.set_facts import set_facts
 from confvib.tables.parquet import read_table
+from confvib.tables.thermodynamics_contracts import CONVERGENCE, THERMODYNAMICS
 from confvib.thermo.harmonic import harmonic_from_modes
 from confvib.units import BOLTZMANN_EV_PER_K as KB
 
@@ -19,10 +20,13 @@ T = 300.0
 
 def reduced(campaign, **changes):
     inputs, expected = campaign.write()
-    paths = [campaign.folder / name for name in ("t.parquet", "curve.parquet")]
+    outputs = {
+        name: str(campaign.folder / f"{name}.parquet")
+        for name in ("thermodynamics", "convergence", "shares")
+    }
     reduce_thermodynamics(
         inputs,
-        *map(str, paths),
+        outputs,
         set_name="6_2",
         params={
             "settings": {
@@ -38,8 +42,8 @@ def reduced(campaign, **changes):
         },
         progress=Progress("test", io.StringIO()),
     )
-    rows = read_table(paths[0], THERMODYNAMICS, "out").to_pylist()
-    curves = read_table(paths[1], CONVERGENCE, "out").to_pylist()
+    rows = read_table(outputs["thermodynamics"], THERMODYNAMICS, "out").to_pylist()
+    curves = read_table(outputs["convergence"], CONVERGENCE, "out").to_pylist()
     return {(row["convention"], row["level"]): row for row in rows}, curves
 
 
@@ -118,7 +122,9 @@ def test_a_failed_row_is_counted_and_makes_the_table_incomplete(campaign):
     assert row["status"] == "incomplete"
     assert row["reason"] == (
         "2 of 4 selected configurations entered, below min_coverage 0.98: "
-        "1 imaginary_modes, 1 nan"
+        "1 imaginary_modes, 1 nan; one configuration carries 52% of the weight: the set "
+        "is too sparse for this temperature, and its averages are those of that "
+        "configuration"
     )
     assert rows["canonical", "conf"]["status"] == "ok"
 
@@ -181,20 +187,25 @@ def test_starts_that_fell_into_one_minimum_are_counted_and_stay(campaign):
 
 
 def test_no_reduction_knows_the_entropy_of_2pt(campaign):
-    inputs, expected = campaign.write()
-    population = read_population(inputs, expected, "symmetry")
-    row = next(iter(population.dynamics[T].values()))
-    assert "entropy_MQ_eV_per_K" in row
-    assert not {"entropy_2PT_eV_per_K", "fluidity_by_element"} & row.keys()
+    chunk = next(read_chunks(*campaign.write()))
+    columns = chunk.dynamics[T].column_names
+    assert "entropy_M_eV_per_K" in columns
+    assert not {"entropy_2PT_eV_per_K", "fluidity_by_element"} & set(columns)
 
 
 def test_pair_classes_carry_their_whole_multiplicity(campaign):
     campaign.energies_eV = {0: -10.0, 1: -10.0, 3: -10.0, 4: -10.0, 5: -10.0}
     inputs, expected = campaign.write()
-    population = read_population(inputs, expected, "pair_distances")
-    assert list(population.multiplicity.values()) == [8, 8, 2, 2, 1]
-    keys = [campaign.key(rank) for rank in (0, 1, 3, 4, 5)]
-    assert population.weights(keys).tolist() == [8, 8, 2, 2, 1]
+    facts = set_facts(
+        inputs["configurations"], expected["configurations"], "pair_distances"
+    )["6_2"]
+    assert list(facts.class_multiplicity.values()) == [8, 8, 2, 2, 1]
+    assert (facts.n_orbits, facts.n_microstates) == (5, 21)
+    rows, _ = reduced(campaign, equivalence="pair_distances")
+    # Equal energies: the entropy is that of all 21 arrangements.
+    found = rows["canonical", "conf"]
+    assert found["S_meV_per_atom_K"] == pytest.approx(1e3 * KB * np.log(21) / 4)
+    assert found["S_ideal_meV_per_atom_K"] == pytest.approx(1e3 * KB * np.log(21) / 4)
 
 
 def test_convergence_ends_at_the_table(campaign):
@@ -215,4 +226,4 @@ def test_convergence_ends_at_the_table(campaign):
 def test_a_foreign_table_is_refused(campaign):
     inputs, expected = campaign.write()
     with pytest.raises(TableError, match="made from configuration 'hash', but"):
-        read_population(inputs, expected | {"relaxed": ["other"]}, "symmetry")
+        next(read_chunks(inputs, expected | {"relaxed": ["other"]}))

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from confvib.campaign.config import load_campaign
-from confvib.campaign.identity import Identities, plain
+from confvib.campaign.digest import plain
+from confvib.campaign.identity import Identities
 from confvib.crystal.arrangement import ArrangementNames
 from confvib.crystal.configuration import unpack_occupancy
 from confvib.stages.enumerate_configurations import enumerate_configurations

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from confvib.campaign.names import chunk_slice
-from confvib.stages.selection import select_rows
+from confvib.stages.selection import select_copies, select_rows
 
 N = 23
 TABLE = pa.table(
@@ -42,3 +42,29 @@ def test_pair_distances_select_representatives_only():
 
 def test_another_seed_is_another_sample():
     assert ranks(6, 2, seed=5) != ranks(6, 2, seed=6)
+
+
+def copies_of(sample, copies, n_chunks):
+    items = sample if sample == "all" else sample * copies
+    chunks = [chunk_slice(items, n_chunks, chunk) for chunk in range(n_chunks)]
+    return [
+        [
+            (row["rank"], copy)
+            for row, copy in select_copies(TABLE, "symmetry", slice_, 5, copies)
+        ]
+        for slice_ in chunks
+    ]
+
+
+def test_chunks_share_the_copies_of_one_row():
+    chunks = copies_of(1, 10, 4)
+    assert [len(chunk) for chunk in chunks] == [2, 3, 2, 3]
+    assert {rank for rank, _ in chain.from_iterable(chunks)} == {ranks(1, 1)[0][0]}
+    assert [copy for _, copy in chain.from_iterable(chunks)] == list(range(10))
+
+
+@pytest.mark.parametrize("sample", ["all", 7])
+def test_every_row_has_every_copy_once(sample):
+    found = list(chain.from_iterable(copies_of(sample, 3, 5)))
+    rows = list(chain.from_iterable(ranks(sample, 2)))
+    assert found == [(rank, copy) for rank in rows for copy in range(3)]

@@ -110,6 +110,9 @@ class MadeUp:
             yield blank(
                 RELAXED,
                 config_id=self.key(rank),
+                rank=rank,
+                multiplicity=int(self.multiplicity[rank]),
+                pair_representative=True,
                 n_atoms=28,
                 energy_eV=self.energy_eV[rank],
                 n_moved=0,
@@ -138,8 +141,8 @@ class MadeUp:
                 temperature_K=300.0,
                 potential_mean_eV=0.0,
                 published_TS_vib_eV_per_atom=0.0,
-                free_energy_MQ_eV=self.energy_eV[rank] + 0.05 * rng.standard_normal(),
-                entropy_MQ_eV_per_K=1e-3,
+                free_energy_M_eV=self.energy_eV[rank] + 0.05 * rng.standard_normal(),
+                entropy_M_eV_per_K=1e-3,
                 free_energy_stderr_eV=0.05,
                 left_basin=False,
             )

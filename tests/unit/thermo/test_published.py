@@ -1,5 +1,7 @@
 """The published convention: it reproduces the paper and is no entropy."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,20 @@ def test_published_sums_by_hand():
     )
 
 
+def test_published_sums_merge():
+    energy = -1505.0 + 0.4 * np.random.default_rng(2).normal(size=300)
+    whole = published_ensemble(energy, 300.0, n_atoms=N_ATOMS)
+    parts = [
+        published_ensemble(part, 300.0, n_atoms=N_ATOMS)
+        for part in np.split(energy, [1, 120])
+    ]
+    merged = parts[0].merged(parts[1]).merged(parts[2])
+    for field in fields(whole):
+        assert getattr(merged, field.name) == pytest.approx(
+            getattr(whole, field.name), rel=1e-11
+        )
+
+
 def test_published_entropy_is_not_a_derivative():
     energy = -1505.0 + 0.09 * np.random.default_rng(0).normal(size=500)
     below, here, above = (
@@ -82,7 +98,10 @@ def test_published_entropy_is_not_a_derivative():
     assert missing > 1e-3 * here.entropy_eV_per_atom_K
     # kB ln Z lacks <h>/T: it is not -sum p ln p of its own probabilities, and
     # G is not the -kT ln Z of its own partition function.
-    p = here.probabilities
+    excess = (energy - energy.min()) / N_ATOMS
+    p = np.exp(-excess / (KB * 600.0))
+    p /= p.sum()
+    assert here.ess == pytest.approx(1 / np.sum(p**2))
     own = -KB * np.sum(p * np.log(p))
     lacking = (here.average_eV_per_atom - energy.min() / N_ATOMS) / 600.0
     assert own - here.entropy_eV_per_atom_K == pytest.approx(lacking, rel=1e-9)

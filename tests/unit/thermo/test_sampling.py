@@ -73,6 +73,17 @@ def test_effective_sample_size_and_coverage():
     assert n_covering(np.full(3, 1 / 3), 1.0) == 3
 
 
+def test_rows_that_share_a_probability_are_counted():
+    # Two rows of 0.4, ten of 0.02: 0.9 takes the two and five of the ten.
+    p, n_rows = np.array([0.8, 0.2]), np.array([2.0, 10.0])
+    assert n_covering(p, 0.9, n_rows=n_rows) == 7
+    assert n_covering(p, 0.4, n_rows=n_rows) == 1
+    assert n_covering(p, 1.0, n_rows=n_rows) == 12
+    each = np.repeat(p / n_rows, n_rows.astype(int))
+    for share in (0.3, 0.79, 0.81, 0.95, 0.999):
+        assert n_covering(p, share, n_rows=n_rows) == n_covering(each, share)
+
+
 def test_messages():
     with pytest.raises(ThermodynamicsError) as caught:
         sampling_weights([1.0, 0.0], design="orbits", n_orbits=2, n_microstates=1.0)
