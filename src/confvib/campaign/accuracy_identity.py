@@ -5,7 +5,8 @@ from typing import Literal
 
 from confvib.campaign.accuracy_settings import AccuracySettings
 from confvib.campaign.config import Campaign
-from confvib.campaign.identity import Identities, digest, plain
+from confvib.campaign.digest import digest, plain
+from confvib.campaign.identity import Identities
 from confvib.campaign.names import set_chunks
 
 Hashes = dict[str, list[str]]
@@ -59,7 +60,7 @@ def accuracy_chunks(campaign: Campaign, section: AccuracySettings) -> list[str]:
 def accuracy_inputs(
     section: AccuracySettings, chunks: Sequence[str], identities: Identities
 ) -> Hashes:
-    """Return the hashes of one road's tables, in the order of a reduction.
+    """Return the hashes of one road's tables, in their order.
 
     Args:
         section: The section ``accuracy``.
@@ -70,7 +71,6 @@ def accuracy_inputs(
         "configurations": [identities.configurations(section.set)],
         "relaxed": [identities.relaxed(section.set, chunk) for chunk in chunks],
         "harmonic": [identities.harmonic(section.set, chunk) for chunk in chunks],
-        "dynamics": [],
     }
 
 
