@@ -36,6 +36,7 @@ CHAIN = {
         "relax_configurations",
         "compute_normal_modes",
         "sample_dynamics",
+        "average_spectra",
         "reduce_thermodynamics",
         "plot_pdos",
         "render_gibbs_table",
