@@ -158,6 +158,7 @@ class PublishedSums:
     resamples: Resamples
     ladder: Ladder
     n_atoms: int
+    is_noisy: bool
 
     @classmethod
     def of(cls, level: Level, counts: NDArray[np.uint8], n_atoms: int) -> "PublishedSums":
@@ -171,6 +172,7 @@ class PublishedSums:
             ),
             ladder=Ladder.of(energy, ones),
             n_atoms=n_atoms,
+            is_noisy=level.is_noisy,
         )
 
     def merged(self, other: "PublishedSums") -> "PublishedSums":
@@ -180,20 +182,24 @@ class PublishedSums:
             resamples=self.resamples.merged(other.resamples),
             ladder=self.ladder.merged(other.ladder),
             n_atoms=self.n_atoms,
+            is_noisy=self.is_noisy,
         )
 
     def standing_for(self, facts: SetFacts) -> "PublishedSums":
         """Return the same sums with the sampling error of a part of a set.
 
-        The published sums know no factor for rows that were left out.
+        The published sums know no factor for rows that were left out. The published
+        vibrational term comes without an error, so that of runs is seen in the scatter of
+        the rows alone, of complete sets, too.
         """
         found = self.ensemble
+        fraction = found.n_configurations / facts.n_representatives
         kT_eV = BOLTZMANN_EV_PER_K * found.temperature_K
         return replace(
             self,
             resamples=self.resamples.standing_for(
                 0.0,
-                found.n_configurations / facts.n_representatives,
+                0.0 if self.is_noisy else fraction,
                 (
                     found.log_Z - found.lowest_eV_per_atom / kT_eV,
                     found.average_eV_per_atom,

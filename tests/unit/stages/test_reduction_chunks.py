@@ -238,6 +238,18 @@ def test_complete_sets_have_no_sampling_error(tmp_path):
     noisy = rows[(rows["level"] == "conf+md") & (rows["convention"] == "canonical")]
     assert (noisy["G_stderr_eV_per_atom"] > 0).all()
     assert (noisy["noise_bias_eV_per_atom"] > 0).all()
+    # The published term has no error of its own: what scatters is not certain.
+    published = rows[(rows["level"] == "conf+md") & (rows["convention"] == "published")]
+    assert (published["G_stderr_eV_per_atom"] > 0).all()
+
+
+def test_the_one_row_of_an_ordered_crystal_is_certain_but_for_its_run(tmp_path):
+    rows = reduced(Sets(tmp_path, [("6_2", 1)], 1), "6_2")["thermodynamics"]
+    rows = rows.set_index(["convention", "level", "temperature_K"]).sort_index()
+    errors = rows["G_stderr_eV_per_atom"]
+    assert errors["canonical", "conf", T] == errors["published", "conf+harmonic", T] == 0
+    assert errors["canonical", "conf+md", T] == pytest.approx(0.002 / N_ATOMS)
+    assert np.isnan(errors["published", "conf+md", T])
 
 
 def test_the_quantum_correction_of_a_run_is_that_of_the_hessian(tmp_path):
