@@ -25,6 +25,7 @@ PRODUCTION = {
     "render_phase_stability": 1,
     "sample_dynamics": 752,
     "train_potential": 2,
+    "tetragonal_average_spectra": 1,
     "tetragonal_compute_normal_modes": 1,
     "tetragonal_enumerate_configurations": 1,
     "tetragonal_evaluate_potential": 2,

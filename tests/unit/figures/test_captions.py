@@ -43,6 +43,7 @@ def render(name, wildcards=(), engine="vasp"):
         ("surrogate.rst", {}, ["k_B T per cell", "overlap", "Horvitz–Thompson"]),
         ("sampling.rst", {}, ["meV/atom", "5–95 %", "−k_B T ln m", "per cell"]),
         ("phase_stability.rst", {"phase": "beta"}, ["meV/atom", "Helmholtz", "minus G"]),
+        ("accuracy.rst", {}, ["k_B T per cell", "mean taken off", "reference itself"]),
     ],
 )
 def test_captions_state_quantity_and_unit(name, wildcards, phrases):
@@ -94,4 +95,5 @@ def test_every_caption_is_tested():
         "surrogate.rst",
         "sampling.rst",
         "phase_stability.rst",
+        "accuracy.rst",
     }
