@@ -3,17 +3,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from confvib.campaign.companions import (
-    companions,
-    is_companion,
-    phases_of,
-    trained_for,
-)
 from confvib.campaign.accuracy_identity import (
     accuracy_chunks,
     accuracy_hash,
     accuracy_inputs,
     n_labelled,
+)
+from confvib.campaign.companions import (
+    companions,
+    is_companion,
+    phases_of,
+    trained_for,
 )
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
@@ -22,18 +22,18 @@ from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities
 from confvib.campaign.library_path import expose_library
 from confvib.campaign.names import chunk_names, label_chunks, label_slice, set_chunks
-from confvib.campaign.spectra_identity import averaged_spectra, spectra_inputs
-from confvib.campaign.sampling_identity import (
-    sampling_sets,
-    sampling_settings,
-    sampling_tables,
-)
 from confvib.campaign.phase_identity import (
     atoms_per_formula,
     comparison,
     phase_stability,
     whole_set,
 )
+from confvib.campaign.sampling_identity import (
+    sampling_sets,
+    sampling_settings,
+    sampling_tables,
+)
+from confvib.campaign.spectra_identity import averaged_spectra, spectra_inputs
 from confvib.campaign.surrogate_identity import (
     surrogate_inputs,
     surrogate_kinds,

@@ -204,11 +204,12 @@ class Identities:
         return members[0] if len(members) == 1 else digest(members)
 
     def committee_members(self) -> list[str]:
-        """Return the force fields that score relaxed cells; none without a committee.
+        """Return the force fields that score relaxed cells, that of relaxation first.
 
-        The first is the one that relaxed them.
+        There are none without a committee, nor where another campaign's model relaxes.
         """
-        members = self.members(self._campaign.relaxation.potential)
+        name = self._campaign.relaxation.potential
+        members = [] if name in self._shared else self.members(name)
         return members if len(members) > 1 else []
 
     def committee_scores(self, set_name: str, chunk: str) -> str:

@@ -89,6 +89,16 @@ def test_a_shared_force_field_is_the_very_one_of_the_campaign():
     assert trained_for(found["t"]) == []
 
 
+def test_a_committee_of_the_campaign_is_not_trained_again_for_a_phase():
+    potentials = copy.deepcopy(DEFAULT["potentials"])
+    potentials["relax"]["committee"] = 3
+    phases = {name: TETRAGONAL | {"force_field": name} for name in ("shared", "own")}
+    identities, found = companions_of(phases, potentials=potentials)
+    assert len(identities.committee_members()) == 3
+    assert Identities(found["shared"], ROOT).committee_members() == []
+    assert len(Identities(found["own"], ROOT).committee_members()) == 3
+
+
 def test_a_phase_changes_no_hash_of_the_campaign():
     identities, _ = companions_of({"tetragonal": TETRAGONAL})
     without, _ = companions_of()
