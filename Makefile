@@ -1,4 +1,4 @@
-# make demo   sets itself up and runs the whole chain on c-LLZO, about 10 minutes
+# make demo   sets itself up and runs the whole chain on c-LLZO, about 15 minutes
 # make test   sets itself up and runs the tests
 .PHONY: demo test lint setup schema docs clean-demo
 .DEFAULT_GOAL := demo
