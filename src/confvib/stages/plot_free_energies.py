@@ -1,9 +1,6 @@
 """Stage ``plot_free_energies``: distribution of energies and convergence of -TS."""
 
-from confvib.figures.distribution import (
-    energy_distribution_figure,
-    free_energy_distribution_figure,
-)
+from confvib.figures.distribution import distribution_figure
 from confvib.figures.style import save
 from confvib.tables.parquet import read_table
 from confvib.tables.thermodynamics_contracts import CONVERGENCE
@@ -18,8 +15,4 @@ def plot_free_energies(convergence: str, output: str, level: str) -> None:
         level: ``conf``, ``conf+harmonic`` or ``conf+md``.
     """
     curves = read_table(convergence, CONVERGENCE).to_pandas()
-    if level == "conf":
-        figure = energy_distribution_figure(curves)
-    else:
-        figure = free_energy_distribution_figure(curves, level)
-    save(figure, output)
+    save(distribution_figure(curves, level), output)

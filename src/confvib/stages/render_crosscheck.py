@@ -1,10 +1,9 @@
 """Stage ``render_crosscheck``: free energies by four methods as HTML and text."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from confvib.figures.crosscheck_table import crosscheck_html, crosscheck_text
-from confvib.tables.atomic import write_atomically
+from confvib.tables.atomic import write_text_atomically
 from confvib.tables.crosscheck_contracts import (
     AGREEMENT,
     CODES,
@@ -37,6 +36,6 @@ def render_crosscheck(
         for name, schema in _SCHEMAS.items()
     }
     page = crosscheck_html(tables, campaign=campaign)
-    write_atomically(Path(html), lambda path: path.write_text(page, encoding="utf-8"))
+    write_text_atomically(html, page)
     lines = crosscheck_text(tables)
-    write_atomically(Path(text), lambda path: path.write_text(lines, encoding="utf-8"))
+    write_text_atomically(text, lines)

@@ -1,9 +1,7 @@
 """Stage ``render_degrees_table``: errors for each set of degrees, as HTML and text."""
 
-from pathlib import Path
-
 from confvib.figures.degrees_table import degrees_table_html, degrees_table_text
-from confvib.tables.atomic import write_atomically
+from confvib.tables.atomic import write_text_atomically
 from confvib.tables.parquet import read_table
 from confvib.tables.training_contracts import SWEEP
 
@@ -19,6 +17,6 @@ def render_degrees_table(sweep: str, html: str, text: str, campaign: str) -> Non
     """
     frame = read_table(sweep, SWEEP).to_pandas()
     page = degrees_table_html(frame, campaign=campaign)
-    write_atomically(Path(html), lambda path: path.write_text(page, encoding="utf-8"))
+    write_text_atomically(html, page)
     lines = degrees_table_text(frame)
-    write_atomically(Path(text), lambda path: path.write_text(lines, encoding="utf-8"))
+    write_text_atomically(text, lines)

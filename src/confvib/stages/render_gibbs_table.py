@@ -1,13 +1,12 @@
 """Stage ``render_gibbs_table``: the thermodynamic tables as a page and as text."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from confvib.figures.table import gibbs_table_html, gibbs_table_text
-from confvib.tables.atomic import write_atomically
+from confvib.tables.atomic import write_text_atomically
 from confvib.tables.parquet import read_table
 from confvib.tables.thermodynamics_contracts import SHARES, THERMODYNAMICS
 
@@ -35,6 +34,6 @@ def render_gibbs_table(
     page = gibbs_table_html(
         frame, engine=params["engine"], campaign=params["campaign"], shares=parts
     )
-    write_atomically(Path(html), lambda path: path.write_text(page, encoding="utf-8"))
+    write_text_atomically(html, page)
     lines = gibbs_table_text(frame, engine=params["engine"])
-    write_atomically(Path(text), lambda path: path.write_text(lines, encoding="utf-8"))
+    write_text_atomically(text, lines)

@@ -1,11 +1,10 @@
 """Stage ``render_phase_stability``: differences of G as a page and as text."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from confvib.figures.phase_table import phase_table_html, phase_table_text
-from confvib.tables.atomic import write_atomically
+from confvib.tables.atomic import write_text_atomically
 from confvib.tables.parquet import read_table
 from confvib.tables.phase_contracts import PHASE_CROSSINGS, PHASE_STABILITY
 
@@ -28,6 +27,6 @@ def render_phase_stability(
     )
     engine = params["engine"]
     page = phase_table_html(*tables, engine=engine, campaign=params["campaign"])
-    write_atomically(Path(html), lambda path: path.write_text(page, encoding="utf-8"))
+    write_text_atomically(html, page)
     lines = phase_table_text(*tables, engine=engine)
-    write_atomically(Path(text), lambda path: path.write_text(lines, encoding="utf-8"))
+    write_text_atomically(text, lines)

@@ -1,12 +1,11 @@
 """Stage ``render_sampling``: verdicts and tests of every set as HTML."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
 from confvib.figures.sampling_table import sampling_html
-from confvib.tables.atomic import write_atomically
+from confvib.tables.atomic import write_text_atomically
 from confvib.tables.parquet import read_table
 from confvib.tables.sampling_contracts import SAMPLING_TESTS, SAMPLING_VERDICTS
 
@@ -30,4 +29,4 @@ def render_sampling(
         for paths, schema in ((tests, SAMPLING_TESTS), (verdicts, SAMPLING_VERDICTS))
     ]
     page = sampling_html(*joined, campaign=campaign)
-    write_atomically(Path(html), lambda path: path.write_text(page, encoding="utf-8"))
+    write_text_atomically(html, page)

@@ -29,3 +29,13 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def write_text_atomically(path: str | Path, text: str) -> None:
+    """Write a text file that appears complete or not at all.
+
+    Args:
+        path: The file to appear; its folder must exist.
+        text: Its content, written as UTF-8.
+    """
+    write_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
