@@ -7,7 +7,12 @@ from pathlib import Path
 
 from ase import Atoms
 
-from confvib.dft.inputs import VaspInputs, heating_inputs, relaxation_inputs
+from confvib.dft.inputs import (
+    VaspInputs,
+    dynamics_inputs,
+    heating_inputs,
+    relaxation_inputs,
+)
 from confvib.dft.level import level_of_theory
 from confvib.dft.parse import VaspOutput, read_output
 from confvib.dft.potcars import read_potcars
@@ -15,7 +20,12 @@ from confvib.dft.preflight import check_vasp
 from confvib.dft.run import RunOutcome, run_vasp
 from confvib.dft.settings import VaspSettings
 from confvib.errors import LabelError
-from confvib.reference.engine import HeatingTask, RelaxationTask, Trajectory
+from confvib.reference.engine import (
+    DynamicsTask,
+    HeatingTask,
+    RelaxationTask,
+    Trajectory,
+)
 
 RELAXED = "reached required accuracy"
 """What VASP prints when EDIFFG is met."""
@@ -54,12 +64,18 @@ class VaspEngine:
         """Return a stable hash of INCAR physics, POTCARs, k-points and VASP version."""
         return self._level
 
-    def relaxation_frames(self, atoms: Atoms, task: RelaxationTask) -> Trajectory:
+    def relaxation_frames(
+        self,
+        atoms: Atoms,
+        task: RelaxationTask,
+        run: str = "",  # noqa: ARG002
+    ) -> Trajectory:
         """Relax the positions of ``atoms`` at fixed cell.
 
         Args:
             atoms: The cell.
             task: Largest force (unless the settings give an EDIFFG) and ionic steps.
+            run: Not used.
 
         Returns:
             Every ionic step; completed when VASP met its stopping rule.
@@ -70,12 +86,18 @@ class VaspEngine:
             return Trajectory((), completed=False, reason=str(error))
         return self._label(inputs, "relaxation", restartable=True)
 
-    def heating_frames(self, atoms: Atoms, task: HeatingTask) -> Trajectory:
+    def heating_frames(
+        self,
+        atoms: Atoms,
+        task: HeatingTask,
+        run: str = "",  # noqa: ARG002
+    ) -> Trajectory:
         """Heat ``atoms`` at fixed cell by scaling velocities to a rising temperature.
 
         Args:
             atoms: The cell.
             task: Temperatures, steps, time step and seed of the initial velocities.
+            run: Not used.
 
         Returns:
             ``n_steps + 1`` frames when completed.
@@ -85,6 +107,28 @@ class VaspEngine:
         except LabelError as error:
             return Trajectory((), completed=False, reason=str(error))
         return self._label(inputs, "heating", restartable=False)
+
+    def dynamics_frames(
+        self,
+        atoms: Atoms,
+        task: DynamicsTask,
+        run: str = "",  # noqa: ARG002
+    ) -> Trajectory:
+        """Run NVE or NVT dynamics of ``atoms`` at fixed cell.
+
+        Args:
+            atoms: The cell.
+            task: Temperatures, steps, time step, seed and collisions.
+            run: Not used.
+
+        Returns:
+            ``n_steps + 1`` frames when completed.
+        """
+        try:
+            inputs = dynamics_inputs(atoms, task, self._settings, self._potcars)
+        except LabelError as error:
+            return Trajectory((), completed=False, reason=str(error))
+        return self._label(inputs, "dynamics", restartable=False)
 
     def _label(self, inputs: VaspInputs, name: str, *, restartable: bool) -> Trajectory:
         self._scratch_dir.mkdir(parents=True, exist_ok=True)

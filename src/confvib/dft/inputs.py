@@ -1,4 +1,4 @@
-"""INCAR, KPOINTS, POSCAR and POTCAR of the two tasks."""
+"""INCAR, KPOINTS, POSCAR and POTCAR of each task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 from confvib.dft.potcars import PotcarFile
 from confvib.dft.settings import VaspSettings
 from confvib.errors import LabelError
-from confvib.reference.engine import HeatingTask, RelaxationTask
+from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
 from confvib.units import BOLTZMANN_EV_PER_K, KINETIC_EV
 
 
@@ -136,6 +136,52 @@ def heating_inputs(
     return _inputs(atoms, keys, velocities, settings, potcars)
 
 
+def dynamics_inputs(
+    atoms: Atoms,
+    task: DynamicsTask,
+    settings: VaspSettings,
+    potcars: Mapping[str, PotcarFile],
+) -> VaspInputs:
+    """Set up NVE dynamics (SMASS = -3), or NVT with Andersen's collisions (MDALGO = 1).
+
+    The first step of VASP is the geometry it was given, so ``n_steps`` moves take
+    n_steps + 1 of them. The initial velocities are written out; the collisions draw
+    VASP's own random numbers.
+
+    Args:
+        atoms: The cell.
+        task: What is asked for.
+        settings: VASP settings.
+        potcars: Pseudopotential of each element.
+
+    Returns:
+        The calculation.
+
+    Raises:
+        LabelError: VASP cannot take the cell as it is, or it has fewer than two atoms.
+
+    Source:
+        The paper (10.1039/d5cp00138b), section 5.1; vasp.at/wiki, SMASS and MDALGO.
+    """
+    probability = task.collision_probability
+    ensemble = (
+        {"MDALGO": 1, "ANDERSEN_PROB": probability, "SMASS": 0}
+        if probability
+        else {"MDALGO": 0, "SMASS": -3}
+    )
+    keys = ensemble | {
+        "IBRION": 0,
+        "TEBEG": task.temperature_K,
+        "TEEND": task.temperature_K,
+        "POTIM": task.timestep_fs,
+        "NSW": task.n_steps + 1,
+        "ISIF": 2,
+        "ISYM": 0,
+    }
+    velocities = thermal_velocities(atoms.get_masses(), task.start_K, task.seed)
+    return _inputs(atoms, keys, velocities, settings, potcars)
+
+
 def thermal_velocities(
     masses_amu: NDArray[np.float64], temperature_K: float, seed: int
 ) -> NDArray[np.float64]:
@@ -155,7 +201,9 @@ def thermal_velocities(
         LabelError: There are fewer than two atoms.
     """
     if len(masses_amu) < 2:
-        raise LabelError(f"heating {len(masses_amu)} atom(s), expected at least 2")
+        raise LabelError(
+            f"{len(masses_amu)} atom(s) have no temperature, expected at least 2"
+        )
     masses = np.asarray(masses_amu, dtype=np.float64)[:, None]
     drawn = np.random.default_rng(seed).standard_normal((len(masses), 3))
     drawn /= np.sqrt(masses)

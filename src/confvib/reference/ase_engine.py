@@ -1,4 +1,4 @@
-"""Label with any ASE calculator: relaxation by LBFGS, heating by velocity scaling."""
+"""Label with any ASE calculator: relaxation by LBFGS, molecular dynamics by its MD."""
 
 import math
 import os
@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
+from ase.md.andersen import Andersen
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import LBFGS
 
 from confvib.errors import LabelError
-from confvib.reference.engine import Frame, HeatingTask, RelaxationTask, Trajectory
+from confvib.reference.engine import (
+    DynamicsTask,
+    Frame,
+    HeatingTask,
+    RelaxationTask,
+    Trajectory,
+)
 from confvib.units import BOLTZMANN_EV_PER_K
 
 
@@ -38,12 +45,18 @@ class AseEngine:
         """Return the hash that was given for this calculator."""
         return self._level_of_theory
 
-    def relaxation_frames(self, atoms: Atoms, task: RelaxationTask) -> Trajectory:
+    def relaxation_frames(
+        self,
+        atoms: Atoms,
+        task: RelaxationTask,
+        run: str = "",  # noqa: ARG002 - a calculation begins anew in every attempt
+    ) -> Trajectory:
         """Relax the ions at fixed cell by LBFGS.
 
         Args:
             atoms: Starting geometry; not modified.
             task: Force criterion and step limit.
+            run: Not used.
 
         Returns:
             Every ionic frame, the start first and the minimum last; not completed when
@@ -63,7 +76,12 @@ class AseEngine:
             return Trajectory(trajectory.frames, completed=False, reason=reason)
         return trajectory
 
-    def heating_frames(self, atoms: Atoms, task: HeatingTask) -> Trajectory:
+    def heating_frames(
+        self,
+        atoms: Atoms,
+        task: HeatingTask,
+        run: str = "",  # noqa: ARG002 - as above
+    ) -> Trajectory:
         r"""Run molecular dynamics whose temperature follows a linear ramp exactly.
 
         .. math:: v \leftarrow v \sqrt{T_s / T_{kin}}, \quad
@@ -75,6 +93,7 @@ class AseEngine:
         Args:
             atoms: Starting geometry, at least two atoms; not modified.
             task: Ramp, length, time step and seed.
+            run: Not used.
 
         Returns:
             ``n_steps + 1`` frames with their temperatures, the start first; not
@@ -83,6 +102,27 @@ class AseEngine:
         Source: Woodcock, Chem. Phys. Lett. 10, 257 (1971), velocity scaling.
         """
         return self._collect(atoms, lambda working: _heating(working, task))
+
+    def dynamics_frames(
+        self,
+        atoms: Atoms,
+        task: DynamicsTask,
+        run: str = "",  # noqa: ARG002 - as above
+    ) -> Trajectory:
+        """Run velocity-Verlet dynamics, with Andersen's collisions where asked for.
+
+        Args:
+            atoms: Starting geometry, at least two atoms; not modified.
+            task: Temperatures, length, time step, seed and collisions.
+            run: Not used.
+
+        Returns:
+            ``n_steps + 1`` frames with their temperatures, the start first; not
+            completed when the calculator failed or an energy or force was not finite.
+
+        Source: Andersen, J. Chem. Phys. 72, 2384 (1980).
+        """
+        return self._collect(atoms, lambda working: _dynamics(working, task))
 
     def _collect(
         self, atoms: Atoms, run: Callable[[Atoms], Iterator[float]]
@@ -111,20 +151,47 @@ def _relaxation(atoms: Atoms, task: RelaxationTask) -> Iterator[float]:
 
 
 def _heating(atoms: Atoms, task: HeatingTask) -> Iterator[float]:
-    if len(atoms) < 2:
-        raise LabelError(f"{len(atoms)} atom has no temperature, expected at least 2")
-    # Maxwell-Boltzmann up to a common factor, which the first rescaling sets.
-    normal = np.random.default_rng(task.seed).standard_normal((len(atoms), 3))
-    masses_amu = atoms.get_masses()[:, None]
-    velocities = normal / np.sqrt(masses_amu)
-    drift = np.sum(masses_amu * velocities, axis=0) / np.sum(masses_amu)
-    atoms.set_velocities(velocities - drift)
     ramp_K = np.linspace(task.start_K, task.end_K, task.n_steps + 1)
-    yield _rescaled_K(atoms, ramp_K[0])
+    yield _thermal_start_K(atoms, ramp_K[0], np.random.default_rng(task.seed))
     dynamics = VelocityVerlet(atoms, timestep=task.timestep_fs * units.fs, logfile=None)
     for target_K in ramp_K[1:]:
         dynamics.step()
         yield _rescaled_K(atoms, target_K)
+
+
+def _dynamics(atoms: Atoms, task: DynamicsTask) -> Iterator[float]:
+    rng = np.random.default_rng(task.seed)
+    yield _thermal_start_K(atoms, task.start_K, rng)
+    timestep = task.timestep_fs * units.fs
+    if task.collision_probability:
+        dynamics = Andersen(
+            atoms,
+            timestep=timestep,
+            temperature_K=task.temperature_K,
+            andersen_prob=task.collision_probability,
+            rng=rng,  # pyright: ignore[reportArgumentType] - any generator does
+            logfile=None,
+        )
+    else:
+        dynamics = VelocityVerlet(atoms, timestep=timestep, logfile=None)
+    for _ in range(task.n_steps):
+        dynamics.step()
+        yield _temperature_K(atoms)
+
+
+def _thermal_start_K(
+    atoms: Atoms, temperature_K: float, rng: np.random.Generator
+) -> float:
+    """Give Maxwell-Boltzmann velocities of no momentum; return the temperature."""
+    if len(atoms) < 2:
+        raise LabelError(f"{len(atoms)} atom has no temperature, expected at least 2")
+    # Maxwell-Boltzmann up to a common factor, which the rescaling sets.
+    normal = rng.standard_normal((len(atoms), 3))
+    masses_amu = atoms.get_masses()[:, None]
+    velocities = normal / np.sqrt(masses_amu)
+    drift = np.sum(masses_amu * velocities, axis=0) / np.sum(masses_amu)
+    atoms.set_velocities(velocities - drift)
+    return _rescaled_K(atoms, temperature_K)
 
 
 def _rescaled_K(atoms: Atoms, target_K: float) -> float:

@@ -103,11 +103,54 @@ class HeatingTask:
             raise LabelError(f"seed is {self.seed}, expected an integer >= 0")
 
 
+@dataclass(frozen=True)
+class DynamicsTask:
+    """Ask for molecular dynamics at fixed cell: NVE, or NVT by Andersen's collisions.
+
+    Attributes:
+        temperature_K: Temperature of the bath that the collisions stand for [K], > 0.
+        start_K: Temperature of the initial velocities [K], > 0. From a relaxed geometry
+            twice that of the run, since half of it turns into potential energy.
+        n_steps: Number of time steps, >= 1.
+        timestep_fs: Time step [fs], > 0.
+        seed: Seed of the initial velocities, and of the collisions where the engine can
+            be told one, >= 0.
+        collision_probability: Of each atom in each step, in [0, 1]; 0 is NVE.
+
+    Raises:
+        LabelError: A value is outside its domain.
+
+    Source: Andersen, J. Chem. Phys. 72, 2384 (1980); the paper, section 5.1.
+    """
+
+    temperature_K: float
+    start_K: float
+    n_steps: int
+    timestep_fs: float
+    seed: int
+    collision_probability: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_positive("temperature_K", self.temperature_K)
+        _require_positive("start_K", self.start_K)
+        _require_positive("n_steps", self.n_steps)
+        _require_positive("timestep_fs", self.timestep_fs)
+        if self.seed < 0:
+            raise LabelError(f"seed is {self.seed}, expected an integer >= 0")
+        if not 0 <= self.collision_probability <= 1:
+            raise LabelError(
+                f"collision_probability is {self.collision_probability}, expected a "
+                "number from 0 to 1"
+            )
+
+
 class LabelEngine(Protocol):
     """Label geometries with reference energies and forces.
 
     A calculation that fails is an answer (``Trajectory.completed`` is False), never an
-    exception: one bad cell must not end a batch.
+    exception: one bad cell must not end a batch. ``run`` names the calculation within
+    the job, the same in every attempt, so that an engine can go on from what an earlier
+    attempt left; an engine told to end in the middle raises ``Interrupted``.
     """
 
     @property
@@ -115,12 +158,22 @@ class LabelEngine(Protocol):
         """Return a short stable hash of everything that defines the energies."""
         ...
 
-    def relaxation_frames(self, atoms: Atoms, task: RelaxationTask) -> Trajectory:
+    def relaxation_frames(
+        self, atoms: Atoms, task: RelaxationTask, run: str = ""
+    ) -> Trajectory:
         """Relax ``atoms`` and return every ionic frame, the minimum last."""
         ...
 
-    def heating_frames(self, atoms: Atoms, task: HeatingTask) -> Trajectory:
+    def heating_frames(
+        self, atoms: Atoms, task: HeatingTask, run: str = ""
+    ) -> Trajectory:
         """Heat ``atoms`` and return ``n_steps + 1`` frames, the start first."""
+        ...
+
+    def dynamics_frames(
+        self, atoms: Atoms, task: DynamicsTask, run: str = ""
+    ) -> Trajectory:
+        """Run NVE or NVT dynamics and return ``n_steps + 1`` frames, the start first."""
         ...
 
 

@@ -6,11 +6,17 @@ from ase.constraints import FixAtoms
 from ase.units import fs
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
-from confvib.dft.inputs import heating_inputs, relaxation_inputs, thermal_velocities
+from confvib.dft.inputs import (
+    dynamics_inputs,
+    heating_inputs,
+    relaxation_inputs,
+    thermal_velocities,
+)
 from confvib.dft.potcars import read_potcars
 from confvib.dft.settings import VaspSettings
 from confvib.errors import LabelError
-from confvib.reference.engine import HeatingTask, RelaxationTask
+from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
+from confvib.units import BOLTZMANN_EV_PER_K, KINETIC_EV
 
 RELAXATION = RelaxationTask(fmax_eV_per_A=0.08, max_steps=150)
 HEATING = HeatingTask(start_K=10, end_K=2610, n_steps=5200, timestep_fs=1.0, seed=1)
@@ -113,7 +119,7 @@ def test_light_atoms_are_faster_by_the_root_of_the_mass():
 
 
 def test_one_atom_cannot_be_heated(cell, settings, potcars):
-    with pytest.raises(LabelError, match=r"heating 1 atom\(s\), expected at least 2"):
+    with pytest.raises(LabelError, match=r"1 atom\(s\) have no temperature"):
         heating_inputs(cell[:1], HEATING, settings, potcars)
 
 
@@ -131,3 +137,23 @@ def test_element_without_potcar_is_named(cell, settings, potcars):
     cell.symbols[0] = "Zr"
     with pytest.raises(LabelError, match=r"holds \['Zr'\], for which there is no POTCAR"):
         relaxation_inputs(cell, RELAXATION, settings, potcars)
+
+
+@pytest.mark.parametrize(
+    ("probability", "ensemble"),
+    [
+        (0.0, {"MDALGO": 0, "SMASS": -3}),
+        (0.5, {"MDALGO": 1, "ANDERSEN_PROB": 0.5, "SMASS": 0}),
+    ],
+)
+def test_dynamics_are_microcanonical_or_andersens(
+    cell, settings, potcars, probability, ensemble
+):
+    task = DynamicsTask(320.0, 640.0, 4000, 1.0, 5, collision_probability=probability)
+    inputs = dynamics_inputs(cell, task, settings, potcars)
+    wanted = ensemble | {"IBRION": 0, "NSW": 4001, "TEBEG": 320, "TEEND": 320}
+    assert {key: inputs.incar[key] for key in wanted} == wanted
+    masses = cell.get_masses()[:, None]
+    kinetic_eV = 0.5 * KINETIC_EV * (masses * inputs.velocities**2).sum()
+    freedom = 3 * len(cell) - 3
+    assert 2 * kinetic_eV / (freedom * BOLTZMANN_EV_PER_K) == pytest.approx(640.0)

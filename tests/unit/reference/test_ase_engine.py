@@ -8,7 +8,7 @@ from ase.calculators.emt import EMT
 
 from confvib.errors import LabelError
 from confvib.reference.ase_engine import AseEngine
-from confvib.reference.engine import HeatingTask, RelaxationTask
+from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
 from confvib.units import BOLTZMANN_EV_PER_K, KINETIC_EV
 
 
@@ -162,3 +162,38 @@ def test_wrong_tasks_are_refused(make, message):
     with pytest.raises(LabelError) as error:
         make()
     assert str(error.value) == message
+
+
+def test_dynamics_conserve_the_energy_and_share_the_heat_of_a_relaxed_cell(engine):
+    """NVE from a minimum at 2T ends near T: half becomes potential energy."""
+    relaxed = bulk("Cu", cubic=True).repeat((3, 3, 3))
+    task = DynamicsTask(300.0, 600.0, n_steps=300, timestep_fs=1.0, seed=3)
+    trajectory = engine.dynamics_frames(relaxed, task)
+    assert trajectory.completed
+    assert len(trajectory.frames) == 301
+    freedom = 3 * len(relaxed) - 3
+    temperatures_K = np.array([frame.temperature_K for frame in trajectory.frames])
+    assert temperatures_K[0] == pytest.approx(600.0)
+    assert temperatures_K[100:].mean() == pytest.approx(300.0, rel=0.05)
+    total_eV = 0.5 * freedom * BOLTZMANN_EV_PER_K * temperatures_K + [
+        frame.energy_eV for frame in trajectory.frames
+    ]
+    assert np.ptp(total_eV) < 1e-3 * freedom * BOLTZMANN_EV_PER_K * 300
+
+
+def test_collisions_bring_a_cell_to_the_temperature_of_the_bath(engine):
+    relaxed = bulk("Cu", cubic=True).repeat((3, 3, 3))
+    task = DynamicsTask(
+        320.0, 10.0, n_steps=300, timestep_fs=2.0, seed=3, collision_probability=0.5
+    )
+    frames = engine.dynamics_frames(relaxed, task).frames
+    assert frames[0].temperature_K == pytest.approx(10.0)
+    reached_K = np.mean([frame.temperature_K for frame in frames[100:]])
+    assert reached_K == pytest.approx(320.0, rel=0.03)
+    again = engine.dynamics_frames(relaxed, task).frames
+    np.testing.assert_array_equal(frames[-1].positions, again[-1].positions)
+
+
+def test_dynamics_refuse_what_is_no_probability():
+    with pytest.raises(LabelError, match=r"collision_probability is 1.5, expected"):
+        DynamicsTask(300.0, 300.0, 10, 1.0, 0, collision_probability=1.5)
