@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from confvib.campaign.config import Campaign
+from confvib.campaign.dataset_identity import dataset_changes, training_settings
 from confvib.campaign.digest import digest, file_sha256, plain
 from confvib.campaign.names import (
     Slice,
@@ -32,12 +33,6 @@ ENUMERATION_CONTRACT = 1
 Enumeration is upstream of every job, so it is the one stage that is not rerun because
 its code was edited: it checks its own result, and this number says when it changed.
 """
-
-_NO_EFFECT_ON_TRAINING = {
-    "committee": True,
-    "training": {"microbatch", "save_interval_min"},
-}
-"""Keys of a potential that change no training; its batch size does."""
 
 
 class Identities:
@@ -133,22 +128,8 @@ class Identities:
         )
 
     def training(self, name: str) -> dict[str, Any]:
-        """Return the settings that determine a force field, batch size included.
-
-        An option at its default is left out, so that a new one makes nothing stale.
-        """
-        settings = self.variants[name].settings
-        values = settings.model_dump(mode="json", exclude=_NO_EFFECT_ON_TRAINING)
-        defaults = {
-            key: field.default
-            for key, field in type(settings).model_fields.items()
-            if not field.is_required()
-        }
-        return {
-            key: value
-            for key, value in values.items()
-            if key not in defaults or value != defaults[key]
-        }
+        """Return the settings that determine a force field, batch size included."""
+        return training_settings(self.variants[name].settings)
 
     def split(self, name: str) -> dict[str, Any]:
         """Return what decides which frames train, validate and test a force field."""
@@ -187,7 +168,8 @@ class Identities:
         """Return the hash of a table of chosen training frames."""
         owner = self.selection_owner(table)
         return digest(
-            plain(owner.settings, "labels", "training", "committee"),
+            plain(owner.settings, "labels", "training", "committee", "dataset")
+            | dataset_changes(owner.settings),
             self.selection_split(table),
             self.label_hashes(owner.name),
         )
