@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from confvib.crystal.lattice import shortest_lattice_vector_A
 
+_IN_CACHE = 32
+"""Frames worked on at a time."""
+
 
 def closest_pair_distances_A(
     cells: NDArray[np.float64], positions: NDArray[np.float64]
@@ -32,7 +35,10 @@ def closest_pair_distances_A(
     found = np.full(len(cells), np.nan)
     cells, positions = cells[usable], positions[usable]
     inverse = np.linalg.inv(cells)
-    distance = _wrapped(cells, positions @ inverse)
+    distance = np.empty(len(cells))
+    for start in range(0, len(cells), _IN_CACHE):
+        part = slice(start, start + _IN_CACHE)
+        distance[part] = _wrapped(cells[part], positions[part] @ inverse[part])
     half_height = 0.5 / np.linalg.norm(inverse, axis=1).max(axis=1)
     for frame in np.flatnonzero(~(distance <= half_height)):
         distance[frame] = _searched(cells[frame], positions[frame])
@@ -45,12 +51,13 @@ def _wrapped(
 ) -> NDArray[np.float64]:
     """Measure every pair once: each atom with the one k places on, cyclically."""
     metric = cells @ cells.transpose(0, 2, 1)
-    # One contiguous array per coordinate, atoms last.
-    coordinates = np.ascontiguousarray(fractional.transpose(2, 0, 1))
-    smallest = np.full(len(cells), np.inf)
     n_atoms = fractional.shape[1]
+    # One array per coordinate, atoms last and twice, so that a shift is a view.
+    once = fractional.transpose(2, 0, 1)
+    twice = np.concatenate([once, once], axis=2)
+    smallest = np.full(len(cells), np.inf)
     for k in range(1, n_atoms // 2 + 1):
-        steps = coordinates - np.roll(coordinates, -k, axis=2)
+        steps = twice[:, :, :n_atoms] - twice[:, :, k : k + n_atoms]
         steps -= np.rint(steps)
         squared = np.zeros(steps.shape[1:])
         for a, b in itertools.combinations_with_replacement(range(3), 2):

@@ -25,12 +25,12 @@ _BOUNDS = {"max_force_eV_per_A": "above", "min_distance_A": "below"}
 _MOST_REASONS = 10
 _EQUAL = (
     "Cell and positions are those of an earlier usable frame to 1e-4 Å. They are used "
-    " unless dataset.duplicates is 'drop'."
+    "unless dataset.duplicates is 'drop'."
 )
 _SEEN = (
-    "Test frames whose configuration a training or validation frame has. Their "
-    "errors say how well a force field interpolates within known configurations, those "
-    "of the others how it does on new ones; the metrics have both."
+    "Those that a training or validation frame has. Errors of their test frames "
+    "say how well a force field interpolates within known configurations, those "
+    "of the others how it does on new ones. The metrics have both."
 )
 _DRAWN = (
     "The splits are those of drawn training frames; test and validation frames are the "
@@ -142,16 +142,8 @@ def _tables(
     columns = ["task", "frames", "configurations", *statuses, "equal frames"]
     yield "Frames", columns, list(_frames(dataset, statuses))
     yield "Values", ["quantity", *_QUANTILES], list(_values(dataset))
-    parts = ("training", "validation", "test")
-    columns = [
-        "split by",
-        *(f"{part} frames" for part in parts),
-        *(f"{part} configurations" for part in parts),
-        "test frames seen",
-        "equal to a learned one",
-        "frames held back",
-    ]
-    yield "Splits", columns, [_split(each) for each in splits]
+    columns = ["split by", *(f"{each.rule}{' (used)' * each.used}" for each in splits)]
+    yield "Splits", columns, list(_splits(splits))
 
 
 def _frames(dataset: pd.DataFrame, statuses: Sequence[str]) -> Iterator[list[str]]:
@@ -188,16 +180,21 @@ def _values(dataset: pd.DataFrame) -> Iterator[list[str]]:
         yield [label, *(plain(value, digits) for value in found)]
 
 
-def _split(counts: SplitCounts) -> list[str]:
-    name = counts.rule + (" (used)" if counts.used else "")
-    if counts.frames is None or counts.configurations is None:
-        return [name, *[MISSING] * 9]
-    numbers = (counts.seen, counts.equal, counts.unused)
-    return [
-        name,
-        *(f"{number:,}" for number in (*counts.frames, *counts.configurations)),
-        *(plain(number, ",.0f") for number in numbers),
-    ]
+def _splits(splits: Sequence[SplitCounts]) -> Iterator[list[str]]:
+    """Yield a row per number, a column per rule."""
+    for what in ("frames", "configurations"):
+        for part, label in enumerate(("training", "validation", "test")):
+            numbers = (getattr(each, what) for each in splits)
+            yield [
+                f"{label} {what}",
+                *(MISSING if each is None else f"{each[part]:,}" for each in numbers),
+            ]
+    for name, label in (
+        ("seen", "test frames of seen configurations"),
+        ("equal", "test frames equal to a training or validation frame"),
+        ("unused", "frames held back, which may not train"),
+    ):
+        yield [label, *(plain(getattr(each, name), ",.0f") for each in splits)]
 
 
 def _notes(
@@ -205,9 +202,9 @@ def _notes(
 ) -> list[tuple[str, str]]:
     return [
         *(("left out", each) for each in _reasons(dataset, bounds)),
-        *((f"split by {each.rule}", each.reason) for each in splits if each.reason),
+        *(("not possible", each.reason) for each in splits if each.reason),
         ("equal frames", _EQUAL),
-        ("test frames seen", _SEEN),
+        ("seen configurations", _SEEN),
         ("splits", _DRAWN),
     ]
 

@@ -42,6 +42,12 @@ def split_configurations(
     require_counts(len(names), n_train=n_train, n_valid=n_valid, n_test=n_test)
     _, of_frame = np.unique(names, return_inverse=True)
     n_configurations = int(of_frame.max()) + 1
+    if n_configurations < 2 + (n_test > 0):
+        raise TrainingError(
+            "split by configuration: training, validation and test frames need a "
+            f"configuration each, but all {len(names)} labelled frames are of "
+            f"{n_configurations}; set dataset.split to 'frame'"
+        )
     rng = np.random.default_rng(seed)
     place = rng.permutation(n_configurations)[of_frame]
     drawn = rng.permutation(len(names))
@@ -55,8 +61,8 @@ def split_configurations(
         raise TrainingError(
             f"split by configuration: {n_test} test and {n_valid} validation frames take "
             f"{min(held, n_configurations)} of {n_configurations} configurations, and "
-            f"the others have {len(pool)} frames where {n_train} are to be trained on; "
-            "ask for fewer frames, or set dataset.split to 'frame'"
+            f"the others have {len(pool)} frames, of {n_train} to train on; ask for "
+            "fewer frames or set dataset.split to 'frame'"
         )
     if draw:
         pool = np.random.default_rng([seed, draw]).permutation(pool)
