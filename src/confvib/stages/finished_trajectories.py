@@ -1,0 +1,58 @@
+"""Trajectories of an unfinished chunk on disk: complete or absent, never another's."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from confvib.errors import TableError
+from confvib.reference.engine import Trajectory
+from confvib.stages.label_rows import label_rows, trajectory_of
+from confvib.tables.contracts import LABELS
+from confvib.tables.parquet import read_table, write_table
+from confvib.tables.provenance import Provenance
+
+
+class FinishedTrajectories:
+    """One file for each trajectory that some attempt has completed.
+
+    A trajectory that failed has none: what stopped it may be gone in the next attempt.
+
+    Args:
+        folder: Their place; no output of the rule, for Snakemake deletes those of failed
+            jobs.
+        key: Hash of everything that the labels depend on.
+    """
+
+    def __init__(self, folder: str | Path, key: str) -> None:
+        self._folder, self._key = Path(folder), key
+
+    def once(
+        self, name: str, shared: Mapping[str, Any], run: Callable[[str], Trajectory]
+    ) -> Trajectory:
+        """Return the trajectory of a name; run it if no attempt has completed it.
+
+        Args:
+            name: Name of the calculation within the chunk, and of its file.
+            shared: Columns that its rows have in common.
+            run: Carries the calculation of a name out.
+        """
+        path = self._folder / f"{name}.parquet"
+        try:
+            return trajectory_of(read_table(path, LABELS, self._key).to_pylist())
+        except TableError:
+            trajectory = run(name)
+        if trajectory.completed:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_table(
+                path, LABELS, label_rows(trajectory, shared), Provenance(self._key)
+            )
+        return trajectory
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return len(list(self._folder.glob("*.parquet")))
+
+    def remove(self) -> None:
+        """Forget them, once the table of the chunk is on disk."""
+        shutil.rmtree(self._folder, ignore_errors=True)
