@@ -63,7 +63,7 @@ LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
 MODELS = trained_for(CFG)  # those that drive the campaign; ID.variants holds all
-TASKS = ["relaxation", "heating"]
+TASKS = list(CFG.labels.tasks())
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
 # Jobs that run in a conda environment or on another node find the library here.
@@ -167,13 +167,19 @@ def committee_files(wildcards):
     return chunk_files("committee")(wildcards)
 
 
+def label_files(task):
+    """The label tables of one task."""
+    if task not in TASKS:
+        raise WorkflowError(f"the configuration has no section labels.{task}")
+    return [
+        f"{RESULTS}/labels/{task}/{chunk}.parquet" for chunk in label_chunks(CFG, task)
+    ]
+
+
 def labels_of(model):
     """Every label file that a force field learns from."""
-    return [
-        f"{RESULTS}/labels/{task}/{chunk}.parquet"
-        for task in ID.variants[model].settings.labels
-        for chunk in label_chunks(CFG, task)
-    ]
+    tasks = ID.variants[model].settings.labels
+    return [path for task in tasks for path in label_files(task)]
 
 
 def selection_of(wildcards):

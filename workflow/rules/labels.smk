@@ -6,7 +6,7 @@ rule label_configurations:
         structure=ROOT / CFG.crystal.structure,
         configurations=lambda wildcards: expand(
             rules.enumerate_configurations.output.configurations,
-            set=getattr(CFG.labels, wildcards.task).set,
+            set=CFG.labels.set_of(wildcards.task),
         ),
     output:
         labels=f"{RESULTS}/labels/{{task}}/{{chunk}}.parquet",
@@ -14,6 +14,8 @@ rule label_configurations:
         f"{LOGS}/label_configurations/{{task}}/{{chunk}}.log",
     benchmark:
         f"{TIMES}/label_configurations/{{task}}/{{chunk}}.jsonl"
+    wildcard_constraints:
+        chunk="([0-9.]+K-)?[0-9]{4}",
     conda:
         "../../envs/dft.yaml" if CFG.labels.engine == "vasp" else "../../envs/cpu.yaml"
     threads: 1
@@ -25,17 +27,18 @@ rule label_configurations:
     params:
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),
-        task=lambda wildcards: ID.task(wildcards.task),
+        task=lambda wildcards: ID.task(wildcards.task, wildcards.chunk),
         slice=lambda wildcards: label_slice(CFG, wildcards.task, wildcards.chunk),
         seed=CFG.seed,
-        # Shared folders, since a VASP run may span nodes; failed runs stay in kept.
-        scratch=f"{RESULTS}/scratch",
-        kept=f"{RESULTS}/kept",
+        # Shared folders, since a VASP run may span nodes and goes on on another one;
+        # failed runs stay in kept.
+        scratch=f"{RESULTS}/scratch/{{task}}/{{chunk}}",
+        kept=f"{RESULTS}/kept/{{task}}/{{chunk}}",
+        # Not an output, which Snakemake would delete before the next attempt.
+        restart=f"{RESULTS}/restart/label_configurations/{{task}}/{{chunk}}",
         config_hash=lambda wildcards: ID.labels(wildcards.task, wildcards.chunk),
         expected=lambda wildcards: {
-            "configurations": ID.configurations(
-                getattr(CFG.labels, wildcards.task).set
-            )
+            "configurations": ID.configurations(CFG.labels.set_of(wildcards.task))
         },
         code=code("label_configurations"),
     message:

@@ -12,17 +12,12 @@ from confvib.errors import TrainingError
 from confvib.stages.frame_checks import Bounds, Columns, FrameChecks
 from confvib.stages.job import Progress
 from confvib.stages.label_arrays import FRAME_COLUMNS, label_batches
-from confvib.tables.contracts import LABELS
 from confvib.tables.parquet import write_columns
 from confvib.tables.provenance import collect
 from confvib.tables.training_contracts import DATASET
 
 _IDENTITY = ("config_id", "task", "copy", "frame")
-_READ = tuple(
-    name
-    for name in (*_IDENTITY, *FRAME_COLUMNS, "level_of_theory", "status", "reason")
-    if name in LABELS.arrow().names
-)
+_READ = (*_IDENTITY, *FRAME_COLUMNS, "level_of_theory", "status", "reason")
 
 
 def assemble_dataset(
@@ -93,8 +88,6 @@ class _Assembly:
             "source_row": np.arange(start, start + rows.num_rows),
             **{
                 name: rows.column(name).to_numpy(zero_copy_only=False)
-                if name in _READ
-                else 0
                 for name in _IDENTITY
             },
             **found,

@@ -152,8 +152,7 @@ class Labels:
         made["positions"] = (
             None if made["positions"] is None else made["positions"].ravel()
         )
-        names = {column.name for column in LABELS.columns}
-        return blank(LABELS, **{name: made[name] for name in made if name in names})
+        return blank(LABELS, **made)
 
     def write(self, rows):
         path = self.folder / f"labels_{len(self.paths)}.parquet"

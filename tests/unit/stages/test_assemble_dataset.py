@@ -118,7 +118,7 @@ def test_duplicates_are_found_across_tables_and_dropped_if_asked(labels):
     first = labels.row("s:0", 0)
     bad = labels.row("s:0", 1, status="unconverged", reason="n")
     labels.write([bad, first, labels.row("s:0", 2)])
-    moved = np.reshape(first["positions"], (8, 3)) + [6.0, 0.0, -12.0]
+    moved = np.reshape(first["positions"], (8, 3)) + np.array([6.0, 0.0, -12.0])
     labels.write(
         [
             labels.row("s:1", 0),
@@ -152,7 +152,8 @@ def test_duplicates_are_found_across_tables_and_dropped_if_asked(labels):
                 "positions": np.zeros((1, 3)),
                 "forces_eV_per_A": np.zeros(3),
             },
-            "labels have more than one number of atoms: [1, 8]; one force field needs one",
+            "labels have more than one number of atoms: [1, 8]; one force field needs "
+            "one",
         ),
     ],
 )
@@ -174,7 +175,7 @@ def test_without_a_usable_frame_the_reasons_are_said(labels):
 
 
 def everything(labels):
-    """All usable frames by plain reading, as trainings did before there were data sets."""
+    """All usable frames by plain reading, as every training once did it."""
     rows = [
         row for path in labels.paths for row in pa.parquet.read_table(path).to_pylist()
     ]

@@ -27,8 +27,9 @@ def test_parts_share_no_configuration_and_have_exact_sizes(seed):
     wanted["n_test"] = int(rng.integers(1, len(names) // 6))
     rows = split_configurations(names, **wanted, seed=seed)
     assert [len(getattr(rows, part)) for part in PARTS] == [*wanted.values()]
-    held = [set(names[rows.valid]), set(names[rows.test]), set(names[rows.pool])]
-    assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+    held = [set(names[rows.valid]), set(names[rows.test])]
+    sets = [*held, set(names[rows.pool])]
+    assert len(set.union(*sets)) == sum(map(len, sets))
     np.testing.assert_array_equal(rows.pool[: wanted["n_train"]], rows.train)
     every = np.concatenate([rows.pool, rows.valid, rows.test])
     assert len(set(every)) == len(every)
@@ -37,8 +38,11 @@ def test_parts_share_no_configuration_and_have_exact_sizes(seed):
     np.testing.assert_array_equal(np.sort(rows.pool), np.flatnonzero(free))
     # Whole configurations but for the last: at most one of each is cut.
     for part in (rows.valid, rows.test):
-        cut = [name for name in set(names[part]) if (names == name).sum() > 0]
-        cut = [n for n in cut if (names[part] == n).sum() < (names == n).sum()]
+        cut = [
+            name
+            for name in set(names[part])
+            if (names[part] == name).sum() < (names == name).sum()
+        ]
         assert len(cut) <= 1
 
 
