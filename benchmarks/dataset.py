@@ -49,6 +49,10 @@ def write_tables(folder):
         n = stop - start
         configuration = np.arange(start, stop) * N_CONFIGURATIONS // N_FRAMES
         positions = sites + 0.1 * rng.normal(size=(n, N_ATOMS, 3))
+        forces = rng.normal(size=(n, N_ATOMS, 3))
+        positions[1] = positions[0]  # in every table a duplicate,
+        forces[2, 0] = 60.0  # a frame with a large force
+        positions[3, 0] = positions[3, 1] + 0.1  # and one with two atoms on one place
         values = {
             "config_id": [f"12_44-{each:08d}" for each in configuration],
             "task": ["relaxation"] * n,
@@ -58,7 +62,7 @@ def write_tables(folder):
             "cell": lists(np.tile(EDGE_A * np.eye(3).ravel(), (n, 1))),
             "positions": lists(positions),
             "energy_eV": rng.normal(-1680.0, 1.0, n),
-            "forces_eV_per_A": lists(rng.normal(size=(n, N_ATOMS, 3))),
+            "forces_eV_per_A": lists(forces),
             "converged": [True] * n,
             "level_of_theory": ["x"] * n,
             "corrections": [""] * n,
@@ -117,11 +121,14 @@ def opened(folder):
 
 def split_and_read(folder, by):
     from confvib.stages.labelled_frames import split_of
+    from confvib.training.configuration_split import share_configurations
 
     data = opened(folder)
     rows = split_of(data.configurations, {**SPLIT, "by": by, "held_out": "next"})
     parts = [data.frames(part) for part in (rows.train, rows.valid, rows.test)]
-    return f"{[len(part) for part in parts]} frames"
+    learned = np.concatenate([rows.train, rows.valid])
+    seen = share_configurations(data.configurations, rows.test, learned).sum()
+    return f"{[len(part) for part in parts]} frames, {seen} test frames seen"
 
 
 def by_frame(folder):
@@ -140,7 +147,7 @@ def pass_through(folder):
 
 
 def in_memory(folder):
-    """What version 0.4 did for every training: all tables as one, then all frames."""
+    """What every training did before: all tables as one, then all frames."""
     from confvib.tables.parquet import read_table
     from confvib.training.dataset import Frames
     from confvib.training.split import split_at, split_rows
