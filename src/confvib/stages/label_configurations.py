@@ -4,6 +4,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
@@ -78,16 +79,13 @@ def label_configurations(
                 "target_temperature_K": params["task"].get("temperature_K"),
                 "level_of_theory": engine.level_of_theory,
             }
-            name = f"{row['config_id']}-{copy}"
             trajectory = labelled(
                 engine,
                 task,
                 params["task"],
                 configuration_atoms(parent, occupancy),
                 _seed(params, row["config_id"], task, copy),
-                once=lambda part, run, name=name, shared=shared: finished.once(
-                    "-".join(filter(None, (name, part))), shared, run
-                ),
+                once=partial(finished.once, f"{row['config_id']}-{copy}", shared),
             )
             rows += label_rows(trajectory, shared)
             progress.update(
