@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,28 @@ def settings(values):
     return VaspSettings.from_mapping(values)
 
 
-@pytest.fixture
-def engine(settings, library, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def potential(monkeypatch):
+    """Let VASP compute what it says it computes, and nothing go wrong."""
+    for name in ("FAKE_VASP", "FAKE_VASP_ONCE", "FAKE_VASP_STEP_S", "FAKE_VASP_LOG"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FAKE_VASP_LJ", json.dumps(LENNARD_JONES))
-    monkeypatch.delenv("FAKE_VASP", raising=False)
-    return VaspEngine(settings, tmp_path / "scratch", tmp_path / "kept")
+
+
+@pytest.fixture
+def make_engine(settings, library, tmp_path):
+    """Make engines whose settings differ from the usual ones as told."""
+
+    def make(deadline=None, **changes):
+        changed = replace(settings, **changes)
+        return VaspEngine(changed, tmp_path / "scratch", tmp_path / "kept", deadline)
+
+    return make
+
+
+@pytest.fixture
+def engine(make_engine):
+    return make_engine()
 
 
 @pytest.fixture
