@@ -201,7 +201,7 @@ class Bath:
     """What takes energy in and out: nothing, a scaling of velocities, or collisions.
 
     RANDOM_SEED and the number of steps drawn so far are the state of the collisions.
-    REPORT gives both at the start and after each step, for an INCAR that continues.
+    REPORT gives both after each step, for an INCAR that continues.
     """
 
     def __init__(self, incar, masses_amu):
@@ -217,7 +217,6 @@ class Bath:
             stop(f"stand-in: no dynamics of MDALGO = {mdalgo}, SMASS = {self.smass:g}")
         self.scaled = mdalgo == 0 and self.smass == -1
         Path("REPORT").unlink(missing_ok=True)
-        self.report()
 
     def couple(self, v, step, nsw):
         target_K = self.start_K + (self.end_K - self.start_K) * step / nsw
