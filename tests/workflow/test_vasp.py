@@ -23,7 +23,11 @@ FAKE_VASP = Path(__file__).parents[1] / "fakes/fake_vasp.py"
 VASP = {
     "labels": {
         "engine": "vasp",
-        "vasp": {"command": f"'{sys.executable}' '{FAKE_VASP}'", "ediffg": -0.1},
+        "vasp": {
+            "command": f"'{sys.executable}' '{FAKE_VASP}'",
+            "ediffg": -0.1,
+            "poll_s": 1,
+        },
         "relaxation": {"max_steps": 60},
         "heating": {"start_K": 100, "end_K": 700, "n_steps": 40},
     }

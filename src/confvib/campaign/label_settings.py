@@ -116,7 +116,7 @@ class AseSettings(Section):
     ] = Field(default_factory=dict)
 
 
-NO_EFFECT_ON_LABELS = ("command", "keep", "stop_margin_s", "frozen_after_s")
+NO_EFFECT_ON_LABELS = ("command", "keep", "poll_s", "stop_margin_s", "frozen_after_s")
 """Keys of ``labels.vasp`` that say how it is run."""
 
 
@@ -150,6 +150,7 @@ class VaspSettings(Section):
         tuple[str, ...],
         Field(description="files of finished runs to keep, e.g. WAVECAR; none normally"),
     ] = ()
+    poll_s: Annotated[Count, Field(description="time between looks at VASP, s")] = 10
     stop_margin_s: Annotated[
         Count, Field(description="walltime left when VASP ends, to write its files, s")
     ] = 300
