@@ -1,6 +1,7 @@
 # Validated configuration, names and hashes that the other rule files use.
 from pathlib import Path
 
+from ase.formula import Formula
 from snakemake.exceptions import WorkflowError
 
 from confvib.campaign.accuracy_identity import (
@@ -59,6 +60,8 @@ TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
 MODELS = trained_for(CFG)  # those that drive the campaign; ID.variants holds all
 TASKS = list(CFG.labels.tasks())
+# How VASP is run: resources, because they make no label stale.
+LAUNCH = CFG.labels.vasp.launch() if CFG.labels.engine == "vasp" else {}
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
 # Jobs that run in a conda environment or on another node find the library here.
@@ -159,6 +162,11 @@ def committee_files(wildcards):
     if not ID.committee_members():
         return []
     return chunk_files("committee")(wildcards)
+
+
+def elements():
+    """Chemical symbols of the crystal."""
+    return sorted(Formula(CFG.crystal.formula).count())
 
 
 def label_files(task):

@@ -11,6 +11,7 @@ from typing import Any
 
 from confvib.campaign.config import Campaign
 from confvib.campaign.digest import digest, file_sha256, plain
+from confvib.campaign.label_settings import NO_EFFECT_ON_LABELS
 from confvib.campaign.names import (
     Slice,
     chunk_slice,
@@ -66,7 +67,10 @@ class Identities:
         """Return all that defines the label engine's energies, not how it is launched."""
         labels = self._campaign.labels
         section = getattr(labels, labels.engine)
-        return {"engine": labels.engine, labels.engine: plain(section, "command")}
+        return {
+            "engine": labels.engine,
+            labels.engine: plain(section, *NO_EFFECT_ON_LABELS),
+        }
 
     def task(self, task: str, chunk: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""

@@ -116,6 +116,10 @@ class AseSettings(Section):
     ] = Field(default_factory=dict)
 
 
+NO_EFFECT_ON_LABELS = ("command", "keep", "stop_margin_s", "frozen_after_s")
+"""Keys of ``labels.vasp`` that say how it is run."""
+
+
 class VaspSettings(Section):
     """VASP, run by custodian."""
 
@@ -135,6 +139,29 @@ class VaspSettings(Section):
     kpoints: Annotated[
         tuple[Count, Count, Count], Field(description="Γ-centred k-point mesh")
     ]
+    version: Annotated[
+        str | None,
+        Field(description="VASP that must have run, e.g. 6.4.2; null: any version"),
+    ] = None
+    max_corrections: Annotated[
+        Count, Field(description="repairs by custodian before a run is given up")
+    ] = 5
+    keep: Annotated[
+        tuple[str, ...],
+        Field(description="files of finished runs to keep, e.g. WAVECAR; none normally"),
+    ] = ()
+    stop_margin_s: Annotated[
+        Count, Field(description="walltime left when VASP ends, to write its files, s")
+    ] = 300
+    frozen_after_s: Annotated[
+        Count, Field(description="VASP that prints nothing for so long is ended, s")
+    ] = 21_600
+
+    def launch(self) -> dict[str, str | int]:
+        """Return the keys that change no label, as resources of a job."""
+        values = {key: getattr(self, key) for key in NO_EFFECT_ON_LABELS}
+        values["keep"] = " ".join(self.keep)
+        return {f"vasp_{key}": value for key, value in values.items()}
 
 
 class LabelSettings(Section):

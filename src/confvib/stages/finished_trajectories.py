@@ -28,15 +28,21 @@ class FinishedTrajectories:
         self._folder, self._key = Path(folder), key
 
     def once(
-        self, name: str, shared: Mapping[str, Any], run: Callable[[str], Trajectory]
+        self,
+        configuration: str,
+        shared: Mapping[str, Any],
+        part: str,
+        run: Callable[[str], Trajectory],
     ) -> Trajectory:
-        """Return the trajectory of a name; run it if no attempt has completed it.
+        """Return a trajectory; run it if no attempt has completed it.
 
         Args:
-            name: Name of the calculation within the chunk, and of its file.
-            shared: Columns that its rows have in common.
+            configuration: Name of the configuration and its copy within the chunk.
+            shared: Columns that the rows of its trajectories have in common.
+            part: Which of them it is; '' for the one that is the label.
             run: Carries the calculation of a name out.
         """
+        name = "-".join(filter(None, (configuration, part)))
         path = self._folder / f"{name}.parquet"
         try:
             return trajectory_of(read_table(path, LABELS, self._key).to_pylist())

@@ -4,6 +4,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
@@ -15,6 +16,7 @@ from confvib.stages.label_rows import label_rows
 from confvib.stages.label_tasks import labelled
 from confvib.stages.selection import parent_of, select_copies
 from confvib.stages.termination import termination
+from confvib.stages.walltime import walltime_ends_at_s
 from confvib.tables.contracts import CONFIGURATIONS, LABELS
 from confvib.tables.parquet import read_table, write_table
 from confvib.tables.provenance import collect, file_sha256
@@ -26,7 +28,7 @@ def label_configurations(
     output: str,
     task: str,
     params: Mapping[str, Any],
-    command: str,
+    resources: Mapping[str, Any],
     progress: Progress,
 ) -> None:
     """Run one label task on the configurations of a chunk and keep every ionic frame.
@@ -41,7 +43,7 @@ def label_configurations(
         output: The ``labels`` table.
         task: ``relaxation``, ``heating``, ``nve`` or ``nvt``.
         params: Parameters of the rule.
-        command: How the job starts VASP; '' for other engines.
+        resources: Its resources: how VASP is started, and the walltime.
         progress: Where to report.
 
     Raises:
@@ -67,7 +69,12 @@ def label_configurations(
     rows: list[dict[str, Any]] = []
     with termination() as stop:
         engine = make_label_engine(
-            params["engine"], command, params["scratch"], params["kept"]
+            params["engine"],
+            resources,
+            params["scratch"],
+            params["kept"],
+            stop,
+            walltime_ends_at_s(resources["runtime"]),
         )
         for number, (row, copy) in enumerate(selected):
             occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
@@ -78,16 +85,13 @@ def label_configurations(
                 "target_temperature_K": params["task"].get("temperature_K"),
                 "level_of_theory": engine.level_of_theory,
             }
-            name = f"{row['config_id']}-{copy}"
             trajectory = labelled(
                 engine,
                 task,
                 params["task"],
                 configuration_atoms(parent, occupancy),
                 _seed(params, row["config_id"], task, copy),
-                once=lambda part, run, name=name, shared=shared: finished.once(
-                    "-".join(filter(None, (name, part))), shared, run
-                ),
+                once=partial(finished.once, f"{row['config_id']}-{copy}", shared),
             )
             rows += label_rows(trajectory, shared)
             progress.update(

@@ -79,14 +79,14 @@ def test_a_second_attempt_repeats_nothing(displaced, engine, tmp_path):
                 ran.append(name)
                 return run(name)
 
-            return finished.once(f"x-0{part}", SHARED, noted)
+            return finished.once("x-0", SHARED, part, noted)
 
         trajectory = labelled(engine, "nve", settings, displaced, 5, once)
         return list(label_rows(trajectory, SHARED)), finished
 
     first, _ = attempt()
     second, finished = attempt()
-    assert ran == ["x-0relaxed", "x-0"]
+    assert ran == ["x-0-relaxed", "x-0"]
     assert second == first
     finished.remove()
     assert finished.count() == 0
@@ -96,11 +96,11 @@ def test_what_failed_or_belongs_to_another_key_is_run_again(tmp_path):
     failed = Trajectory((), completed=False, reason="the node was lost")
     finished = FinishedTrajectories(tmp_path, "key")
     for _ in range(2):
-        assert finished.once("x", SHARED, lambda _: failed) is failed
+        assert finished.once("x", SHARED, "", lambda _: failed) is failed
     assert finished.count() == 0
-    finished.once("x", SHARED, lambda _: Trajectory((), completed=True))
+    finished.once("x", SHARED, "", lambda _: Trajectory((), completed=True))
     other = FinishedTrajectories(tmp_path, "another key")
-    assert other.once("x", SHARED, lambda _: failed) is failed
+    assert other.once("x", SHARED, "", lambda _: failed) is failed
 
 
 def test_rows_give_the_trajectory_back(displaced, engine):
