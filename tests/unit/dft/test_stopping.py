@@ -25,7 +25,7 @@ def test_vasp_that_hangs_is_ended_and_goes_on(make_engine, label, tmp_path, monk
     monkeypatch.setenv("FAKE_VASP", "hang:5")
     monkeypatch.setenv("FAKE_VASP_ONCE", str(tmp_path / "struck"))
     started = time.monotonic()
-    joined = label(make_engine(frozen_after_s=1.0), HEATING)
+    joined = label(make_engine(frozen_after_s=3.0), HEATING)
     assert time.monotonic() - started < 30
     assert joined.completed, joined.reason
     np.testing.assert_allclose(energies_eV(joined), energies_eV(whole), atol=1e-6)
@@ -38,8 +38,8 @@ def test_vasp_is_stopped_before_the_walltime_ends(
 ):
     whole = label(make_engine(), NVE, "whole")
     log.path.unlink()
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "0.3")
-    ends_at_s = time.monotonic() + 4.0
+    monkeypatch.setenv("FAKE_VASP_STEP_S", "0.6")
+    ends_at_s = time.monotonic() + 6.0
     engine = make_engine(Deadline(ends_at_s=ends_at_s), poll_s=0.05, stop_margin_s=1.0)
     with pytest.raises(Interrupted, match="of 15 ionic steps of cfg-7 done"):
         label(engine, NVE)
