@@ -74,7 +74,11 @@ class StopWatch:
 
     def _pass_on(self) -> None:
         why = "the job was asked to end" if self._deadline.stop() else "walltime ends"
-        logger.warning("%s: %s, VASP: %s", self._folder.name, why, self.order.name)
+        told = {
+            Order.END_AFTER_STEP: "is told to end after this ionic step",
+            Order.END_AT_ONCE: "is told to end after this electronic step",
+        }.get(self.order, "is terminated")
+        logger.warning("%s: %s, VASP %s", self._folder.name, why, told)
         if self.order == Order.END_AT_ONCE:
             # Without a CONTCAR yet it is empty, and tells that the first step is aborted.
             contcar = _settled(self._folder / "CONTCAR")

@@ -1,7 +1,6 @@
 """Calculations that are cut, by whatever, and go on."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,57 +12,13 @@ import numpy as np
 import pytest
 from pymatgen.io.vasp.inputs import Incar
 
-from confvib.dft import overseer
-from confvib.dft.deadline import Deadline
-from confvib.errors import Interrupted, LabelError
+from confvib.errors import LabelError
 from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
 
 NVE = DynamicsTask(300.0, 300.0, n_steps=14, timestep_fs=2.0, seed=4)
 ANDERSEN = DynamicsTask(300.0, 300.0, 14, 2.0, 4, collision_probability=0.4)
 HEATING = HeatingTask(start_K=10.0, end_K=800.0, n_steps=14, timestep_fs=2.0, seed=3)
 RELAXATION = RelaxationTask(fmax_eV_per_A=0.05, max_steps=60)
-
-
-class AfterSteps:
-    """Ask a job to end once VASP has written so many ionic steps, as SIGTERM would."""
-
-    def __init__(self, log, n_steps):
-        self.log, self.n_steps = log, n_steps
-
-    def __call__(self):
-        return self.log.is_file() and steps_in(self.log) >= self.n_steps
-
-
-def steps_in(log):
-    return sum(line.startswith("step") for line in log.read_text().splitlines())
-
-
-@pytest.fixture
-def log(tmp_path, monkeypatch):
-    """Return the file where VASP notes its starts and ionic steps."""
-    path = tmp_path / "steps.log"
-    monkeypatch.setenv("FAKE_VASP_LOG", str(path))
-    return path
-
-
-@pytest.fixture
-def run_folder(tmp_path):
-    return tmp_path / "scratch" / "cfg-7"
-
-
-@pytest.fixture
-def label(cell):
-    """Carry out a task of any kind under a name."""
-    methods = {
-        HeatingTask: "heating_frames",
-        DynamicsTask: "dynamics_frames",
-        RelaxationTask: "relaxation_frames",
-    }
-
-    def carry_out(engine, task, run="cfg-7"):
-        return getattr(engine, methods[type(task)])(cell, task, run)
-
-    return carry_out
 
 
 def energies_eV(trajectory):
@@ -74,23 +29,12 @@ def temperatures_K(trajectory):
     return [frame.temperature_K for frame in trajectory.frames]
 
 
-def cut_after(n_steps, label, make_engine, task, log, monkeypatch):
-    """Ask the job to end after so many further steps; return what it says."""
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "0.08")
-    before = steps_in(log) if log.is_file() else 0
-    deadline = Deadline(AfterSteps(log, before + n_steps))
-    with pytest.raises(Interrupted) as caught:
-        label(make_engine(deadline, poll_s=0.02), task)
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "0")
-    return str(caught.value)
-
-
 @pytest.mark.parametrize("task", [NVE, ANDERSEN, HEATING])
 def test_dynamics_cut_twice_equal_the_undisturbed_run(
-    make_engine, label, log, run_folder, monkeypatch, task
+    cut_after, make_engine, label, run_folder, task
 ):
     whole = label(make_engine(), task, "whole")
-    said = [cut_after(n, label, make_engine, task, log, monkeypatch) for n in (3, 4)]
+    said = [cut_after(n, task) for n in (3, 4)]
     assert "of 15 ionic steps of cfg-7 done; the next attempt goes on" in said[0]
     assert sorted(path.name for path in run_folder.glob("segment-*")) == [
         "segment-001",
@@ -105,9 +49,9 @@ def test_dynamics_cut_twice_equal_the_undisturbed_run(
 
 
 def test_a_ramp_goes_on_at_the_temperature_it_had_reached(
-    make_engine, label, log, run_folder, monkeypatch
+    cut_after, make_engine, label, run_folder
 ):
-    said = cut_after(4, label, make_engine, HEATING, log, monkeypatch)
+    said = cut_after(4, HEATING)
     n_done = int(said.split()[4])
     assert 4 <= n_done < 12
     joined = label(make_engine(keep=("INCAR",)), HEATING)
@@ -120,9 +64,9 @@ def test_a_ramp_goes_on_at_the_temperature_it_had_reached(
     assert incar["TEEND"] == 800.0
 
 
-def test_a_relaxation_goes_on_to_the_same_minimum(make_engine, label, log, monkeypatch):
+def test_a_relaxation_goes_on_to_the_same_minimum(cut_after, make_engine, label):
     whole = label(make_engine(), RELAXATION, "whole")
-    cut_after(3, label, make_engine, RELAXATION, log, monkeypatch)
+    cut_after(3, RELAXATION)
     joined = label(make_engine(), RELAXATION)
     assert joined.completed, joined.reason
     assert len(joined.frames) > 3
@@ -153,87 +97,6 @@ def test_vasp_that_is_killed_at_the_same_step_again_is_given_up(
     assert (kept / "discarded-001" / "OUTCAR").is_file()
 
 
-def test_vasp_that_hangs_is_ended_and_goes_on(make_engine, label, tmp_path, monkeypatch):
-    whole = label(make_engine(), HEATING, "whole")
-    monkeypatch.setattr(overseer, "MONITOR_EVERY_S", 0.05)
-    monkeypatch.setenv("FAKE_VASP", "hang:5")
-    monkeypatch.setenv("FAKE_VASP_ONCE", str(tmp_path / "struck"))
-    started = time.monotonic()
-    joined = label(make_engine(frozen_after_s=1.0), HEATING)
-    assert time.monotonic() - started < 30
-    assert joined.completed, joined.reason
-    np.testing.assert_allclose(energies_eV(joined), energies_eV(whole), atol=1e-6)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
-
-
-def test_vasp_is_stopped_before_the_walltime_ends(
-    make_engine, label, log, run_folder, monkeypatch
-):
-    whole = label(make_engine(), NVE, "whole")
-    log.unlink()
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "0.3")
-    ends_at_s = time.monotonic() + 4.0
-    engine = make_engine(Deadline(ends_at_s=ends_at_s), poll_s=0.05, stop_margin_s=1.0)
-    with pytest.raises(Interrupted, match="of 15 ionic steps of cfg-7 done"):
-        label(engine, NVE)
-    assert time.monotonic() < ends_at_s
-    outcar = (run_folder / "segment-001" / "OUTCAR").read_text()
-    assert "soft stop encountered!" in outcar
-    n_written = steps_in(log)
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "0")
-    joined = label(make_engine(), NVE)
-    np.testing.assert_allclose(energies_eV(joined), energies_eV(whole), atol=1e-6)
-    assert steps_in(log) - n_written == 15 - n_written
-
-
-def test_long_steps_are_aborted_and_their_electrons_not_believed(
-    make_engine, label, log, run_folder, monkeypatch
-):
-    whole = label(make_engine(), NVE, "whole")
-    log.unlink()
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "1.0")
-    deadline = Deadline(AfterSteps(log, 2))
-    with pytest.raises(Interrupted, match=r"asked to stop with [12] of 15 ionic steps"):
-        label(make_engine(deadline, poll_s=0.02, grace_s=1.5), NVE)
-    outcar = (run_folder / "segment-001" / "OUTCAR").read_text()
-    assert "because hard stop was set" in outcar
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "0")
-    joined = label(make_engine(), NVE)
-    assert joined.completed, joined.reason
-    np.testing.assert_allclose(energies_eV(joined), energies_eV(whole), atol=1e-6)
-
-
-def test_vasp_that_ignores_the_order_is_terminated(
-    make_engine, label, log, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("FAKE_VASP", "hang:3")
-    deadline = Deadline(AfterSteps(log, 2))
-    started = time.monotonic()
-    with pytest.raises(Interrupted, match="asked to stop with 2 of 15 ionic steps"):
-        label(make_engine(deadline, grace_s=0.5), NVE)
-    assert time.monotonic() - started < 20
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
-
-
-def test_nothing_is_started_in_a_job_that_must_end(make_engine, label, log):
-    with pytest.raises(Interrupted, match="asked to stop with 0 of 15 ionic steps"):
-        label(make_engine(Deadline(lambda: True)), NVE)
-    with pytest.raises(Interrupted):
-        label(make_engine(Deadline(ends_at_s=time.monotonic() - 1.0)), NVE)
-    assert not log.exists()
-
-
-def test_a_calculation_without_a_name_leaves_no_folder(
-    make_engine, label, log, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("FAKE_VASP_STEP_S", "0.1")
-    with pytest.raises(Interrupted):
-        label(make_engine(Deadline(AfterSteps(log, 2))), NVE, run="")
-    assert not any((tmp_path / "scratch").iterdir())
-
-
 def runs(pid):
     """Return whether a process runs; nobody may be there to bury an orphan."""
     status = Path(f"/proc/{pid}/status")
@@ -262,7 +125,7 @@ def test_a_job_that_is_killed_leaves_a_calculation_to_go_on_with(
     values, make_engine, label, cell, log, tmp_path, monkeypatch
 ):
     whole = label(make_engine(), NVE, "whole")
-    log.unlink()
+    log.path.unlink()
     given = tmp_path / "job.json"
     given.write_text(
         json.dumps(
@@ -280,25 +143,25 @@ def test_a_job_that_is_killed_leaves_a_calculation_to_go_on_with(
     )
     monkeypatch.setenv("FAKE_VASP_STEP_S", "0.4")
     job = subprocess.Popen([sys.executable, "-c", textwrap.dedent(JOB), str(given)])
-    while not (log.is_file() and steps_in(log) >= 3):
+    while not (log.path.is_file() and log.n_steps() >= 3):
         assert job.poll() is None
         time.sleep(0.02)
     job.send_signal(signal.SIGKILL)
     job.wait()
-    vasp = int(log.read_text().split()[1])
+    vasp = int(log.path.read_text().split()[1])
     assert runs(vasp)
     monkeypatch.setenv("FAKE_VASP_STEP_S", "0")
     joined = label(make_engine(), NVE)
     assert not runs(vasp)
     assert joined.completed, joined.reason
     np.testing.assert_allclose(energies_eV(joined), energies_eV(whole), atol=1e-6)
-    assert steps_in(log) == 15
+    assert log.n_steps() == 15
 
 
 def test_another_calculation_under_the_name_is_discarded(
-    make_engine, label, log, run_folder, monkeypatch, caplog
+    cut_after, make_engine, label, run_folder, caplog
 ):
-    cut_after(3, label, make_engine, NVE, log, monkeypatch)
+    cut_after(3, NVE)
     warmer = DynamicsTask(300.0, 600.0, n_steps=14, timestep_fs=2.0, seed=4)
     whole = label(make_engine(), warmer, "whole")
     other = label(make_engine(), warmer)
@@ -307,15 +170,15 @@ def test_another_calculation_under_the_name_is_discarded(
 
 
 def test_keys_of_the_minimiser_may_change_between_attempts(
-    make_engine, settings, label, log, monkeypatch, caplog
+    cut_after, make_engine, settings, label, log, caplog
 ):
-    cut_after(3, label, make_engine, NVE, log, monkeypatch)
-    n_written = steps_in(log)
+    cut_after(3, NVE)
+    n_written = log.n_steps()
     faster = dict(settings.incar) | {"ALGO": "Fast", "NCORE": 4}
     joined = label(make_engine(incar=faster), NVE)
     assert joined.completed, joined.reason
     assert "discarded" not in caplog.text
-    assert steps_in(log) <= 15 + 1
+    assert log.n_steps() <= 15 + 1
     assert n_written >= 3
 
 
@@ -333,10 +196,8 @@ def test_large_files_are_kept_only_where_asked_for(make_engine, label, tmp_path)
     ]
 
 
-def test_a_wave_function_waits_for_the_next_attempt(
-    make_engine, label, log, run_folder, monkeypatch
-):
-    cut_after(3, label, make_engine, NVE, log, monkeypatch)
+def test_a_wave_function_waits_for_the_next_attempt(cut_after, run_folder):
+    cut_after(3, NVE)
     assert (run_folder / "WAVECAR").is_file()
 
 
@@ -359,10 +220,10 @@ def test_names_that_are_no_folder_are_refused(make_engine, label, run):
 
 
 def test_a_complaint_that_nobody_saw_is_not_built_upon(
-    make_engine, label, log, run_folder, monkeypatch, caplog
+    cut_after, make_engine, label, run_folder, caplog
 ):
     whole = label(make_engine(), NVE, "whole")
-    cut_after(3, label, make_engine, NVE, log, monkeypatch)
+    cut_after(3, NVE)
     printed = run_folder / "segment-001" / "vasp.out"
     printed.write_text(printed.read_text() + "BRMIX: very serious problems\n")
     joined = label(make_engine(), NVE)
@@ -371,9 +232,9 @@ def test_a_complaint_that_nobody_saw_is_not_built_upon(
 
 
 def test_a_refused_repair_is_not_forgotten_over_a_cut(
-    make_engine, label, log, run_folder, monkeypatch
+    cut_after, make_engine, label, run_folder
 ):
-    cut_after(3, label, make_engine, NVE, log, monkeypatch)
+    cut_after(3, NVE)
     path = run_folder / "segment-001" / "custodian.json"
     actions = [{"dict": "INCAR", "action": {"_set": {"ENCUT": 400}}}]
     entry = {"handler": "TooHasty", "errors": ["slow"], "actions": actions}
@@ -385,10 +246,8 @@ def test_a_refused_repair_is_not_forgotten_over_a_cut(
     )
 
 
-def test_a_repair_before_a_cut_holds_after_it(
-    make_engine, label, log, run_folder, monkeypatch
-):
-    cut_after(3, label, make_engine, NVE, log, monkeypatch)
+def test_a_repair_before_a_cut_holds_after_it(cut_after, make_engine, label, run_folder):
+    cut_after(3, NVE)
     path = run_folder / "segment-001" / "custodian.json"
     actions = [{"dict": "INCAR", "action": {"_set": {"ALGO": "Normal"}}}]
     entry = {"handler": "Mender", "errors": ["edddav"], "actions": actions}
