@@ -150,7 +150,7 @@ class VaspSettings(Section):
         tuple[str, ...],
         Field(description="files of finished runs to keep, e.g. WAVECAR; none normally"),
     ] = ()
-    poll_s: Annotated[Count, Field(description="time between looks at VASP, s")] = 10
+    poll_s: Annotated[Count, Field(description="time between looks at VASP, s")] = 2
     stop_margin_s: Annotated[
         Count, Field(description="walltime left when VASP ends, to write its files, s")
     ] = 300
