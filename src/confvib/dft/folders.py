@@ -45,14 +45,14 @@ class RunFile:
         path: The file, or the archive that holds it.
         member: Name within a zip; '' elsewhere.
         content: What a tar holds, which can only be read in its order; None elsewhere.
-        problem: Status and reason where there is nothing to read; () normally.
+        problem: Status and reason where there is nothing to read; None normally.
     """
 
     name: str
     path: Path
     member: str = ""
     content: bytes | None = None
-    problem: tuple[str, ...] = ()
+    problem: tuple[str, str] | None = None
 
     @property
     def folder(self) -> str:
@@ -151,7 +151,9 @@ def _in_folder(root: Path, prefix: str) -> Iterator[RunFile]:
         within = Path(folder).relative_to(root).as_posix()
         start = prefix if within == "." else f"{prefix}{within}/"
         where = Path(folder)
-        runs = [RunFile(start + name, where / name) for name in sorted(names)]
+        runs = [
+            RunFile(start + name, where / name) for name in sorted(names, key=_natural)
+        ]
         yield from _judged([run for run in runs if _is_wanted(run.name)])
 
 
@@ -161,7 +163,7 @@ def _in_zip(path: Path, prefix: str) -> Iterator[RunFile]:
             members = [each.filename for each in archive.infolist() if not each.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
         raise LabelError(f"{path}: not a readable zip archive: {error}") from error
-    runs = [RunFile(prefix + name, path, name) for name in sorted(members)]
+    runs = [RunFile(prefix + name, path, name) for name in sorted(members, key=_natural)]
     yield from _judged([run for run in runs if _is_wanted(run.name)])
 
 
@@ -183,6 +185,12 @@ def _in_tar(path: Path, prefix: str) -> Iterator[RunFile]:
     for runs in met.values():
         if not any(_is_run(run.name) for run in runs):
             yield from _judged(runs)
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sort segment 10 behind segment 2."""
+    parts = re.split(r"(\d+)", name)
+    return [(p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]
 
 
 def _is_run(name: str) -> bool:

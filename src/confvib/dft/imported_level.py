@@ -20,23 +20,20 @@ from confvib.dft.vasprun import Header, KPoints, Value
 Level = Mapping[str, str]
 """What defines energies and forces, by name, in VASP's words."""
 
-_DYNAMICS = frozenset(
-    """
-    ANDERSEN_PROB LANGEVIN_GAMMA LANGEVIN_GAMMA_L PMASS CSVR_PERIOD NHC_NCHAINS
-    NHC_PERIOD NHC_NRESPA NHC_NS NSUBSYS TSUBSYS PSUBSYS NPACO APACO RANDOM_SEED NFREE
-    """.split()
-)
+_DYNAMICS = """
+ANDERSEN_PROB LANGEVIN_GAMMA LANGEVIN_GAMMA_L PMASS CSVR_PERIOD NHC_NCHAINS
+NHC_PERIOD NHC_NRESPA NHC_NS NSUBSYS TSUBSYS PSUBSYS NPACO APACO RANDOM_SEED NFREE
+"""
 """Keys of a task that a campaign never sets, but a finished run may."""
 
-_SILENT = frozenset(
-    """
-    ENMAX LDIAG LMIXTAU INIWAV LOPTICS CSHIFT ICORELEVEL LDAUPRINT KPOINT_BSE LMAXTAU
-    LRHFATM
-    """.split()
-)
+_SILENT = """
+ENMAX LDIAG LMIXTAU INIWAV LOPTICS CSHIFT ICORELEVEL LDAUPRINT KPOINT_BSE LMAXTAU LRHFATM
+"""
 """Keys that old versions report unasked, or that add output or steer the minimiser."""
 
-_IGNORED = NEUTRAL_KEYS | PATH_KEYS | TASK_KEYS | _DYNAMICS | _SILENT
+_IGNORED = (
+    NEUTRAL_KEYS | PATH_KEYS | TASK_KEYS | frozenset(f"{_DYNAMICS} {_SILENT}".split())
+)
 
 _BIASED = {"11", "21"}
 """MDALGO of metadynamics: a bias is among the forces."""
@@ -224,15 +221,13 @@ def _text(value: object) -> str:
 
 def _by_element(told: Mapping[str, Value], header: Header) -> dict[str, str]:
     """Return lists by atom or by kind as lists by element, whatever POSCAR's order."""
-    owners = dict.fromkeys(_PER_KIND, [element for element, _ in header.kinds])
-    owners["MAGMOM"] = list(header.symbols)
+    kinds = [element for element, _ in header.kinds]
+    owners = {"MAGMOM": list(header.symbols)} | dict.fromkeys(_PER_KIND, kinds)
     found = {}
     for key, elements in owners.items():
         values = told.get(key)
         if isinstance(values, list) and len(values) == len(elements):
-            pairs = {
-                f"{el} {_text(v)}" for el, v in zip(elements, values, strict=True)
-            }
+            pairs = {f"{el} {_text(v)}" for el, v in zip(elements, values, strict=True)}
             found[key] = ", ".join(sorted(pairs))
     return found
 

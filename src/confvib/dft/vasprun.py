@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+import lxml.etree
 import numpy as np
-from lxml import etree
 from numpy.typing import NDArray
 
 from confvib.errors import LabelError
@@ -113,7 +113,7 @@ class VasprunStream:
         self.damage = ""
         self.n_predicted = 0
         self._events = iter(
-            etree.iterparse(
+            lxml.etree.iterparse(
                 stream,
                 events=("start", "end"),
                 tag=("calculation", *_HEADER, *_BULKY, *_LOOSE),
@@ -142,7 +142,7 @@ class VasprunStream:
     def _safe_events(self) -> Iterator[tuple[str, Any]]:
         try:
             yield from self._events
-        except (etree.XMLSyntaxError, EOFError, OSError, ValueError) as error:
+        except (lxml.etree.XMLSyntaxError, EOFError, OSError, ValueError) as error:
             # EOFError and OSError come from a compressed file that is cut itself.
             self.damage = " ".join(str(error).split()) or type(error).__name__
 
@@ -231,6 +231,8 @@ def _values(element: Any) -> dict[str, Value]:
     for item in element.iter("i", "v"):
         # VASP 6.4.3 pads some names with blanks.
         name = item.get("name", "").strip()
+        if name in found and item.getparent().get("name") == "response functions":
+            continue  # another NELM, of another loop
         text = (item.text or "").strip()
         found[name] = _value(item.get("type", "float"), text, several=item.tag == "v")
     return found
