@@ -20,8 +20,9 @@ from confvib.campaign.config import load_campaign
 from confvib.campaign.digest import plain
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities
+from confvib.campaign.label_identity import label_tables
 from confvib.campaign.library_path import expose_library
-from confvib.campaign.names import chunk_names, label_chunks, label_slice, set_chunks
+from confvib.campaign.names import chunk_names, label_slice, set_chunks
 from confvib.campaign.phase_identity import (
     atoms_per_formula,
     comparison,
@@ -164,9 +165,12 @@ def committee_files(wildcards):
 def labels_of(model):
     """Every label file that a force field learns from."""
     return [
-        f"{RESULTS}/labels/{task}/{chunk}.parquet"
-        for task in ID.variants[model].settings.labels
-        for chunk in label_chunks(CFG, task)
+        (
+            f"{RESULTS}/labels/{task}/{chunk}.parquet"
+            if chunk
+            else str(ROOT / CFG.labels.imported[task])
+        )
+        for task, chunk in label_tables(CFG, ID.variants[model].settings.labels)
     ]
 
 

@@ -101,6 +101,19 @@ class Campaign(Section):
         return self
 
     @model_validator(mode="after")
+    def _labels_exist(self) -> Self:
+        known = self.labels.sources()
+        for potential in ("relax", "md"):
+            for source in getattr(self.potentials, potential).labels:
+                if source not in known:
+                    message = (
+                        f"potentials.{potential}.labels = {source!r}: expected label "
+                        f"tasks or names of labels.imported: {list(known)}"
+                    )
+                    raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _crosscheck_agrees(self) -> Self:
         section = self.crosscheck
         if section is None:
@@ -216,6 +229,7 @@ def _without_nulls(section: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_against_crystal(campaign: Campaign, root: Path) -> None:
     """Stop before anything runs if the CIF cannot host the sets."""
+    from confvib.campaign.label_identity import check_imported_labels
     from confvib.crystal.parent import read_parent
 
     crystal = campaign.crystal
@@ -237,6 +251,7 @@ def _check_against_crystal(campaign: Campaign, root: Path) -> None:
             f"crystal.site_groups = {crystal.site_groups}: {error}"
         ) from None
     check_counts(campaign.crystal, campaign.sets, parent)
+    check_imported_labels(campaign, root)
     for name, settings in campaign.sets.items():
         if settings.imported and not (root / settings.imported).is_file():
             raise ConfigError(

@@ -124,6 +124,25 @@ def read_table(
     return table
 
 
+def read_metadata(path: str | Path, schema: TableSchema) -> dict[str, str]:
+    """Read the provenance of a table without its rows.
+
+    Args:
+        path: The file.
+        schema: The contract it must fulfil, version included.
+
+    Returns:
+        Keys of Provenance plus schema.
+
+    Raises:
+        TableError: The file is missing, damaged or of another schema.
+    """
+    with _errors_of(path, schema):
+        found = pq.read_schema(path)
+    _require_expected(path, found, schema, None)
+    return schema_metadata(found)
+
+
 def read_batches(
     path: str | Path,
     schema: TableSchema,
