@@ -1,7 +1,6 @@
 """Finished VASP runs among the files that users have: folders, archives, segments."""
 
 import bz2
-import gzip
 import io
 import lzma
 import os
@@ -10,7 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -28,12 +27,14 @@ _PARTIAL = re.compile(r"^OUTCAR(?:[._-][\w+-]+)*$", re.IGNORECASE)
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 
-_UNPACK: dict[str, Callable[[IO[bytes]], Any]] = {
-    ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
-    ".lzma": lzma.LZMAFile,
+_UNPACK: dict[str, Callable[[], Any]] = {
+    ".gz": lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16),
+    ".bz2": bz2.BZ2Decompressor,
+    ".xz": lzma.LZMADecompressor,
+    ".lzma": lzma.LZMADecompressor,
 }
+
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ class RunFile:
             OSError: The file cannot be opened.
             zipfile.BadZipFile: The archive is damaged.
         """
-        ending = PurePosixPath(self.name).suffix.lower()
-        unpack = _UNPACK.get(ending)
-        return _Opened(self._raw(), unpack)
+        unpack = _UNPACK.get(PurePosixPath(self.name).suffix.lower())
+        raw = self._raw()
+        return closing(_Unpacked(raw, unpack) if unpack else raw)
 
     def _raw(self) -> IO[bytes]:
         if self.content is not None:
@@ -92,19 +93,31 @@ class RunFile:
         return self.path.open("rb")
 
 
-class _Opened(AbstractContextManager[IO[bytes]]):
-    """A stream and what it unpacks, closed together."""
+class _Unpacked(io.BytesIO):
+    """What a compressed stream holds, all of it where the stream itself was cut.
 
-    def __init__(self, raw: IO[bytes], unpack: Callable[[IO[bytes]], Any] | None) -> None:
-        self._raw = raw
-        self._stream = unpack(raw) if unpack else raw
+    The readers of the standard library raise instead, with what they had read in hand.
+    """
 
-    def __enter__(self) -> IO[bytes]:
-        return self._stream
+    def __init__(self, raw: IO[bytes], unpack: Callable[[], Any]) -> None:
+        super().__init__()
+        self._raw, self._unpack, self._part = raw, unpack, unpack()
 
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
+    def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002 - any size will do
+        while chunk := self._raw.read(_CHUNK):
+            found = b""
+            while chunk:
+                if self._part.eof:
+                    self._part = self._unpack()
+                found += self._part.decompress(chunk)
+                chunk = self._part.unused_data
+            if found:
+                return found
+        return b""
+
+    def close(self) -> None:
         self._raw.close()
+        super().close()
 
 
 def find_runs(paths: Iterable[Path]) -> Iterator[RunFile]:

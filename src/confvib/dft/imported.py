@@ -1,10 +1,8 @@
 """One finished VASP run as labelled frames and all that is asked about it later."""
 
 import hashlib
-import lzma
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +103,7 @@ def read_run(file: RunFile, frames: Path) -> ImportedRun:
     try:
         with file.open() as stream:
             _read(run, VasprunStream(stream), frames)
-    except (LabelError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (LabelError, OSError, EOFError) as error:
         _fail(run, "unreadable", str(error) or type(error).__name__)
     except zipfile.BadZipFile as error:
         _fail(run, "unreadable", f"the archive cannot be unpacked: {error}")

@@ -4,7 +4,9 @@ pymatgen's reader keeps every step of a run in memory, as objects; a molecular-d
 run of a large cell is gigabytes of them. Here a step is gone when the next one is read.
 """
 
+import lzma
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -22,6 +24,9 @@ _HEADER = ("generator", "incar", "kpoints", "parameters", "atominfo")
 _BULKY = ("dos", "eigenvalues", "projected", "dielectricfunction")
 _LOOSE = ("structure", "varray", "energy")
 """Outside a <calculation>: the steps that a machine-learned force field predicted."""
+
+_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+"""What a damaged disk or a damaged compressed file raises."""
 
 _MISSPELT = {"X": "Xe", "r": "Zr"}
 """VASP cuts or pads symbols of one and two letters in these two."""
@@ -142,8 +147,7 @@ class VasprunStream:
     def _safe_events(self) -> Iterator[tuple[str, Any]]:
         try:
             yield from self._events
-        except (lxml.etree.XMLSyntaxError, EOFError, OSError, ValueError) as error:
-            # EOFError and OSError come from a compressed file that is cut itself.
+        except (lxml.etree.XMLSyntaxError, *_UNREADABLE) as error:
             self.damage = " ".join(str(error).split()) or type(error).__name__
 
     def _read_header(self) -> Header:
