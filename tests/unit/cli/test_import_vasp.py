@@ -308,7 +308,9 @@ def test_real_runs_of_several_levels(output):
     fate = fates(output)
     assert fate["FeO-5.3.5/vasprun.xml"]["status"] == "ok"
     text = (DATA / "FeO-5.3.5" / "OUTCAR").read_text()
-    printed = [line.split() for line in re.findall(r"^(?: +-?\d+\.\d+){6}$", text, re.M)]
+    printed = [
+        line.split() for line in re.findall(r"^(?: +-?\d+\.\d+){6}$", text, re.MULTILINE)
+    ]
     forces = np.array(printed, dtype=float)[:, 3:]
     assert forces.shape == (12, 3)
     largest = np.linalg.norm(forces, axis=1).max()
