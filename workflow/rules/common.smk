@@ -1,6 +1,7 @@
 # Validated configuration, names and hashes that the other rule files use.
 from pathlib import Path
 
+from ase.formula import Formula
 from snakemake.exceptions import WorkflowError
 
 from confvib.campaign.accuracy_identity import (
@@ -20,9 +21,8 @@ from confvib.campaign.config import load_campaign
 from confvib.campaign.digest import plain
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities
-from confvib.campaign.label_identity import label_tables
 from confvib.campaign.library_path import expose_library
-from confvib.campaign.names import chunk_names, label_slice, set_chunks
+from confvib.campaign.names import chunk_names, label_chunks, label_slice, set_chunks
 from confvib.campaign.phase_identity import (
     atoms_per_formula,
     comparison,
@@ -59,7 +59,9 @@ LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
 MODELS = trained_for(CFG)  # those that drive the campaign; ID.variants holds all
-TASKS = ["relaxation", "heating"]
+TASKS = list(CFG.labels.tasks())
+# How VASP is run: resources, because they make no label stale.
+LAUNCH = CFG.labels.vasp.launch() if CFG.labels.engine == "vasp" else {}
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
 # Jobs that run in a conda environment or on another node find the library here.
@@ -162,15 +164,30 @@ def committee_files(wildcards):
     return chunk_files("committee")(wildcards)
 
 
+def elements():
+    """Chemical symbols of the crystal."""
+    return sorted(Formula(CFG.crystal.formula).count())
+
+
+def label_files(task):
+    """The label tables of one task."""
+    if task not in TASKS:
+        raise WorkflowError(f"the configuration has no section labels.{task}")
+    return [
+        f"{RESULTS}/labels/{task}/{chunk}.parquet" for chunk in label_chunks(CFG, task)
+    ]
+
+
 def labels_of(model):
     """Every label file that a force field learns from."""
     return [
-        (
-            f"{RESULTS}/labels/{task}/{chunk}.parquet"
-            if chunk
-            else str(ROOT / CFG.labels.imported[task])
+        path
+        for source in ID.variants[model].settings.labels
+        for path in (
+            [str(ROOT / CFG.labels.imported[source])]
+            if source in CFG.labels.imported
+            else label_files(source)
         )
-        for task, chunk in label_tables(CFG, ID.variants[model].settings.labels)
     ]
 
 

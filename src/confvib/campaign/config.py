@@ -86,31 +86,25 @@ class Campaign(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        tasks = () if self.models else ("relaxation", "heating")  # else never labelled
+        tasks = () if self.models else self.labels.tasks()  # else never labelled
         for task in tasks:
-            named = getattr(self.labels, task).set
+            named = self.labels.set_of(task)
             if named not in self.sets:
                 message = (
                     f"labels.{task}.set = {named!r}: expected one of {list(self.sets)}"
+                )
+                raise ValueError(message)
+        for name, task in self.potentials.learned_from():
+            if task not in self.labels.sources():
+                message = (
+                    f"potentials.{name}.labels names {task!r}: expected a section "
+                    f"labels.{task} or labels.imported.{task}"
                 )
                 raise ValueError(message)
         engine = self.labels.engine
         if getattr(self.labels, engine) is None:
             message = f"labels.engine = {engine!r}: expected a section labels.{engine}"
             raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _labels_exist(self) -> Self:
-        known = self.labels.sources()
-        for potential in ("relax", "md"):
-            for source in getattr(self.potentials, potential).labels:
-                if source not in known:
-                    message = (
-                        f"potentials.{potential}.labels = {source!r}: expected label "
-                        f"tasks or names of labels.imported: {list(known)}"
-                    )
-                    raise ValueError(message)
         return self
 
     @model_validator(mode="after")

@@ -12,10 +12,12 @@ from typing import Any
 from confvib.campaign.config import Campaign
 from confvib.campaign.digest import digest, file_sha256, plain
 from confvib.campaign.label_identity import carried_hash, label_contents, label_tables
+from confvib.campaign.label_settings import NO_EFFECT_ON_LABELS
 from confvib.campaign.names import (
     Slice,
     chunk_slice,
     label_slice,
+    label_task,
     set_chunks,
 )
 from confvib.campaign.variants import (
@@ -65,15 +67,14 @@ class Identities:
         """Return all that defines the label engine's energies, not how it is launched."""
         labels = self._campaign.labels
         section = getattr(labels, labels.engine)
-        return {"engine": labels.engine, labels.engine: plain(section, "command")}
+        return {
+            "engine": labels.engine,
+            labels.engine: plain(section, *NO_EFFECT_ON_LABELS),
+        }
 
-    def task(self, task: str) -> dict[str, Any]:
+    def task(self, task: str, chunk: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""
-        section = getattr(self._campaign.labels, task)
-        without = ["configurations", "chunks", "trajectories"]
-        if getattr(section, "copies", 1) == 1:
-            without.append("copies")  # what was labelled before this key stays as it is
-        return plain(section, *without)
+        return label_task(self._campaign, task, chunk)
 
     def harmonic(self, set_name: str, chunk: str) -> str:
         """Return the hash of a ``harmonic`` chunk."""
@@ -124,11 +125,10 @@ class Identities:
     def _labels(self, task: str, chunk: str) -> str:
         if not chunk:
             return carried_hash(self._campaign, self._root, task)
-        section = getattr(self._campaign.labels, task)
         return digest(
-            self.configurations(section.set),
+            self.configurations(self._campaign.labels.set_of(task)),
             self._campaign.crystal.equivalence,
-            self.task(task),
+            self.task(task, chunk),
             label_slice(self._campaign, task, chunk),
             self._campaign.seed,
             self.engine(),

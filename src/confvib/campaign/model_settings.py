@@ -1,5 +1,6 @@
 """Section ``potentials``: the SO3krates force fields and their training."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from ase.data import atomic_numbers
@@ -166,3 +167,9 @@ class PotentialsSettings(Section):
 
     relax: PotentialSettings
     md: PotentialSettings
+
+    def learned_from(self) -> Iterator[tuple[str, str]]:
+        """Yield (force field, label task) for every task that one of them needs."""
+        for name in type(self).model_fields:
+            for task in getattr(self, name).labels:
+                yield name, task

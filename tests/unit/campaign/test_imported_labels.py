@@ -95,6 +95,6 @@ def test_mistakes_name_the_key_and_the_file(table, tmp_path):
     with pytest.raises(ConfigError, match="'heating' is a task or key of this section"):
         campaign({"heating": table})
     with pytest.raises(
-        ConfigError, match=r"potentials\.relax\.labels = 'yours': expected label tasks"
+        ConfigError, match=r"potentials\.relax\.labels names 'yours': expected a section"
     ):
         campaign({"mine": table}, relax=("yours",))
