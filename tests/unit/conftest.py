@@ -135,6 +135,8 @@ def potcar_library(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     for symbol in chemical_symbols[1:100]:
         title = f"PAW_PBE {symbol} 05Jan2001"
-        (folder / f"POTCAR.{symbol}").write_text(f"  {title}\n   TITEL  = {title}\n")
+        (folder / f"POTCAR.{symbol}").write_text(
+            f"  {title}\n   LEXCH  = PE\n   TITEL  = {title}\n   ENMAX  =  300.000\n"
+        )
     monkeypatch.setenv("PMG_VASP_PSP_DIR", str(root))
     return root

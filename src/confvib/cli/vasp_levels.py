@@ -20,7 +20,7 @@ from confvib.errors import LabelError
 _SHOWN = 4
 """Levels whose differences are spelled out."""
 
-_SHOWN_KEYS = 8
+_SHOWN_KEYS = 12
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,9 @@ def silicon(vasp_run, tmp_path):
     return write
 
 
+NVE = {"IBRION": 0, "SMASS": -3.0, "TEBEG": 300.0}
+
+
 @pytest.fixture
 def runs(tmp_path):
     return tmp_path / "runs"
@@ -67,7 +70,7 @@ def output(tmp_path):
 
 def test_runs_become_a_table_that_training_reads(silicon, runs, output, vasp_label):
     silicon("a/vasprun.xml", 1)
-    silicon("b/vasprun.xml", 2, incar={"IBRION": 0, "SMASS": -3.0}, kinetic_eV=0.5)
+    silicon("b/vasprun.xml", 2, incar=NVE, kinetic_eV=0.5)
     code, out, err = import_vasp(runs, "--output", output)
     assert code == 0, err
     assert "4 frames to learn from" in out
@@ -78,6 +81,8 @@ def test_runs_become_a_table_that_training_reads(silicon, runs, output, vasp_lab
         ("b", "nve", 0),
         ("b", "nve", 1),
     ]
+    assert [r["target_temperature_K"] for r in found] == [None, None, 300.0, 300.0]
+    assert {r["copy"] for r in found} == {0}
     table = read_table(output, LABELS)
     carried = file_metadata(table)["config_hash"]
     identity, frames, said = read_labelled_frames([str(output)], [carried])
