@@ -1,8 +1,9 @@
 """Section ``labels``: which reference energies and forces are computed, and how."""
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from confvib.campaign.section import Count, Name, Positive, Section, Temperature
 
@@ -178,6 +179,28 @@ class LabelSettings(Section):
     ionic: IonicSettings = Field(default_factory=IonicSettings)
     ase: AseSettings | None = None
     vasp: VaspSettings | None = None
+    imported: Annotated[
+        dict[Name, Path],
+        Field(
+            description="label tables that `confvib import-vasp` made, by the name that "
+            "potentials.*.labels call them"
+        ),
+    ] = Field(default_factory=dict)
+
+    def sources(self) -> tuple[str, ...]:
+        """Return all that a force field can learn from: tasks and imported tables."""
+        return (*self.tasks(), *self.imported)
+
+    @model_validator(mode="after")
+    def _imported_names_are_free(self) -> Self:
+        for name in self.imported:
+            if name in type(self).model_fields:
+                message = (
+                    f"imported.{name}: {name!r} is a task or key of this section; "
+                    "expected another name"
+                )
+                raise ValueError(message)
+        return self
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of the tasks that the configuration describes."""

@@ -8,7 +8,7 @@ import pytest
 
 from confvib.dft.deadline import Deadline, Patience
 from confvib.dft.inputs import relaxation_inputs
-from confvib.dft.parse import _temperature_K
+from confvib.dft.parse import temperature_K
 from confvib.dft.potcars import read_potcars
 from confvib.dft.run import _without_reporting, run_vasp
 from confvib.errors import LabelError
@@ -68,4 +68,4 @@ def test_custodian_that_already_reports_is_refused(
 def test_temperature_is_vasps_own():
     # First step of a VASP 6.3.2 run with TEBEG = 2000 K and 64 atoms, velocities drawn by
     # VASP (vasprun.xml.md of pymatgen's test files): 3N - 3 degrees of freedom.
-    assert _temperature_K({"kinetic": 16.286874}, 64) == pytest.approx(2000.0, rel=1e-5)
+    assert temperature_K(16.286874, 64) == pytest.approx(2000.0, rel=1e-5)
