@@ -1,6 +1,7 @@
 # Validated configuration, names and hashes that the other rule files use.
 from pathlib import Path
 
+from ase.formula import Formula
 from snakemake.exceptions import WorkflowError
 
 from confvib.campaign.accuracy_identity import (
@@ -64,6 +65,8 @@ TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
 MODELS = trained_for(CFG)  # those that drive the campaign; ID.variants holds all
 TASKS = list(CFG.labels.tasks())
+# How VASP is run: resources, because they make no label stale.
+LAUNCH = CFG.labels.vasp.launch() if CFG.labels.engine == "vasp" else {}
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
 # Jobs that run in a conda environment or on another node find the library here.
@@ -167,6 +170,11 @@ def committee_files(wildcards):
     return chunk_files("committee")(wildcards)
 
 
+def elements():
+    """Chemical symbols of the crystal."""
+    return sorted(Formula(CFG.crystal.formula).count())
+
+
 def label_files(task):
     """The label tables of one task."""
     if task not in TASKS:
@@ -178,8 +186,15 @@ def label_files(task):
 
 def labels_of(model):
     """Every label file that a force field learns from."""
-    tasks = ID.variants[model].settings.labels
-    return [path for task in tasks for path in label_files(task)]
+    return [
+        path
+        for source in ID.variants[model].settings.labels
+        for path in (
+            [str(ROOT / CFG.labels.imported[source])]
+            if source in CFG.labels.imported
+            else label_files(source)
+        )
+    ]
 
 
 def selection_of(wildcards):

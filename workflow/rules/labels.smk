@@ -1,8 +1,32 @@
 # Configurations -> reference energies and forces, every ionic frame.
 
 
+rule check_engine:
+    output:
+        found=f"{RESULTS}/labels/engine.json",
+    log:
+        f"{LOGS}/check_engine.log",
+    localrule: True
+    conda:
+        "../../envs/dft.yaml"
+    threads: 1
+    resources:
+        **LAUNCH,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
+    params:
+        vasp=ID.engine().get("vasp"),
+        elements=elements(),
+        code=code("check_engine"),
+    message:
+        "Look for the pseudopotentials of VASP"
+    script:
+        "../scripts/check_engine.py"
+
+
 rule label_configurations:
     input:
+        engine=rules.check_engine.output.found if CFG.labels.engine == "vasp" else [],
         structure=ROOT / CFG.crystal.structure,
         configurations=lambda wildcards: expand(
             rules.enumerate_configurations.output.configurations,
@@ -20,10 +44,9 @@ rule label_configurations:
         "../../envs/dft.yaml" if CFG.labels.engine == "vasp" else "../../envs/cpu.yaml"
     threads: 1
     resources:
+        **LAUNCH,
         mem_mb=megabytes(4000),
         runtime=minutes(720),
-        # A resource, because another launcher makes no label stale.
-        vasp_command=CFG.labels.vasp.command if CFG.labels.engine == "vasp" else "",
     params:
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),

@@ -93,4 +93,4 @@ def dataset_hash(identities: "Identities", model: str) -> str:
         model: Name of the force field.
     """
     settings = identities.variants[model].settings
-    return digest(identities.label_hashes(model), dataset_bounds(settings))
+    return digest(identities.label_contents(model), dataset_bounds(settings))

@@ -12,10 +12,11 @@ from typing import Any
 from confvib.campaign.config import Campaign
 from confvib.campaign.dataset_identity import dataset_changes, training_settings
 from confvib.campaign.digest import digest, file_sha256, plain
+from confvib.campaign.label_identity import carried_hash, label_contents, label_tables
+from confvib.campaign.label_settings import NO_EFFECT_ON_LABELS
 from confvib.campaign.names import (
     Slice,
     chunk_slice,
-    label_chunks,
     label_slice,
     label_task,
     set_chunks,
@@ -61,7 +62,10 @@ class Identities:
         """Return all that defines the label engine's energies, not how it is launched."""
         labels = self._campaign.labels
         section = getattr(labels, labels.engine)
-        return {"engine": labels.engine, labels.engine: plain(section, "command")}
+        return {
+            "engine": labels.engine,
+            labels.engine: plain(section, *NO_EFFECT_ON_LABELS),
+        }
 
     def task(self, task: str, chunk: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""
@@ -114,6 +118,8 @@ class Identities:
         )
 
     def _labels(self, task: str, chunk: str) -> str:
+        if not chunk:
+            return carried_hash(self._campaign, self._root, task)
         return digest(
             self.configurations(self._campaign.labels.set_of(task)),
             self._campaign.crystal.equivalence,
@@ -132,12 +138,14 @@ class Identities:
         return self.variants[name].split(self._campaign.seed)
 
     def label_hashes(self, name: str) -> list[str]:
-        """Return the hashes of all label tables that a force field learns from."""
-        return [
-            self.labels(task, chunk)
-            for task in self.variants[name].settings.labels
-            for chunk in label_chunks(self._campaign, task)
-        ]
+        """Return the hashes that all label tables of a force field carry."""
+        tables = label_tables(self._campaign, self.variants[name].settings.labels)
+        return [self.labels(*table) for table in tables]
+
+    def label_contents(self, name: str) -> list[str]:
+        """Return what all label tables of a force field are known by."""
+        variant, carried = self.variants[name], self.label_hashes(name)
+        return label_contents(self._campaign, self._root, variant, carried)
 
     def _model(self, name: str) -> str:
         if name in self._shared:
@@ -147,7 +155,7 @@ class Identities:
             self.training(name),
             variant.seed,
             self.split(name),
-            self.label_hashes(name),
+            self.label_contents(name),
             variant.selection and self.selection(variant.selection),
         )
 
@@ -167,7 +175,7 @@ class Identities:
             plain(owner.settings, "labels", "training", "committee", "dataset")
             | dataset_changes(owner.settings),
             self.selection_split(table),
-            self.label_hashes(owner.name),
+            self.label_contents(owner.name),
         )
 
     def members(self, name: str) -> list[str]:
@@ -203,8 +211,8 @@ class Identities:
     def crosscheck_chunks(self) -> list[str]:
         """Return the chunks that hold the configurations of the cross-check.
 
-        Twice as many rows as it takes, since not every cell relaxes; of a complete set,
-        whose size is not known here, the first chunk.
+        Twice as many rows as it takes, since not every cell relaxes; of a complete set
+        (its size is not known here) the first chunk.
         """
         section = self._campaign.crosscheck
         assert section is not None

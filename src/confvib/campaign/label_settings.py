@@ -1,8 +1,9 @@
 """Section ``labels``: which reference energies and forces are computed, and how."""
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from confvib.campaign.section import Count, Name, Positive, Section, Temperature
 
@@ -116,6 +117,10 @@ class AseSettings(Section):
     ] = Field(default_factory=dict)
 
 
+NO_EFFECT_ON_LABELS = ("command", "keep", "poll_s", "stop_margin_s", "frozen_after_s")
+"""Keys of ``labels.vasp`` that say how it is run."""
+
+
 class VaspSettings(Section):
     """VASP, run by custodian."""
 
@@ -135,6 +140,30 @@ class VaspSettings(Section):
     kpoints: Annotated[
         tuple[Count, Count, Count], Field(description="Γ-centred k-point mesh")
     ]
+    version: Annotated[
+        str | None,
+        Field(description="VASP that must have run, e.g. 6.4.2; null: any version"),
+    ] = None
+    max_corrections: Annotated[
+        Count, Field(description="repairs by custodian before a run is given up")
+    ] = 5
+    keep: Annotated[
+        tuple[str, ...],
+        Field(description="files of finished runs to keep, e.g. WAVECAR; none normally"),
+    ] = ()
+    poll_s: Annotated[Count, Field(description="time between looks at VASP, s")] = 2
+    stop_margin_s: Annotated[
+        Count, Field(description="walltime left when VASP ends, to write its files, s")
+    ] = 300
+    frozen_after_s: Annotated[
+        Count, Field(description="VASP that prints nothing for so long is ended, s")
+    ] = 21_600
+
+    def launch(self) -> dict[str, str | int]:
+        """Return the keys that change no label, as resources of a job."""
+        values = {key: getattr(self, key) for key in NO_EFFECT_ON_LABELS}
+        values["keep"] = " ".join(self.keep)
+        return {f"vasp_{key}": value for key, value in values.items()}
 
 
 class LabelSettings(Section):
@@ -150,6 +179,28 @@ class LabelSettings(Section):
     ionic: IonicSettings = Field(default_factory=IonicSettings)
     ase: AseSettings | None = None
     vasp: VaspSettings | None = None
+    imported: Annotated[
+        dict[Name, Path],
+        Field(
+            description="label tables that `confvib import-vasp` made, by the name that "
+            "potentials.*.labels call them"
+        ),
+    ] = Field(default_factory=dict)
+
+    def sources(self) -> tuple[str, ...]:
+        """Return all that a force field can learn from: tasks and imported tables."""
+        return (*self.tasks(), *self.imported)
+
+    @model_validator(mode="after")
+    def _imported_names_are_free(self) -> Self:
+        for name in self.imported:
+            if name in type(self).model_fields:
+                message = (
+                    f"imported.{name}: {name!r} is a task or key of this section; "
+                    "expected another name"
+                )
+                raise ValueError(message)
+        return self
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of the tasks that the configuration describes."""

@@ -147,17 +147,18 @@ def _tables(
 
 
 def _frames(dataset: pd.DataFrame, statuses: Sequence[str]) -> Iterator[list[str]]:
-    tasks = list(dict.fromkeys(dataset["task"]))
-    for task in [*tasks, None] if len(tasks) > 1 else tasks:
-        mask = np.full(len(dataset), fill_value=True)
-        if task is not None:
-            mask = (dataset["task"] == task).to_numpy(bool)
+    # An import may not know what a run did.
+    of_task = dataset["task"].fillna("").replace("", "unknown").to_numpy(object)
+    parts = {name: of_task == name for name in dict.fromkeys(of_task)}
+    if len(parts) > 1:
+        parts["all"] = np.full(len(dataset), fill_value=True)
+    for name, mask in parts.items():
         rows = chosen_rows(dataset, mask)
         yield [
-            task or "all",
+            name,
             f"{len(rows):,}",
             f"{_configurations(rows):,}",
-            *(f"{(rows['status'] == name).sum():,}" for name in statuses),
+            *(f"{(rows['status'] == status).sum():,}" for status in statuses),
             f"{rows['duplicate_of'].notna().sum():,}",
         ]
 

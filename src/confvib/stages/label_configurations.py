@@ -4,7 +4,9 @@ import hashlib
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
@@ -16,6 +18,7 @@ from confvib.stages.label_rows import label_rows
 from confvib.stages.label_tasks import labelled
 from confvib.stages.selection import parent_of, select_copies
 from confvib.stages.termination import termination
+from confvib.stages.walltime import walltime_ends_at_s
 from confvib.tables.contracts import CONFIGURATIONS, LABELS
 from confvib.tables.parquet import read_table, write_table
 from confvib.tables.provenance import collect, file_sha256
@@ -27,7 +30,7 @@ def label_configurations(
     output: str,
     task: str,
     params: Mapping[str, Any],
-    command: str,
+    resources: Mapping[str, Any],
     progress: Progress,
 ) -> None:
     """Run one label task on the configurations of a chunk and keep every ionic frame.
@@ -42,7 +45,7 @@ def label_configurations(
         output: The ``labels`` table.
         task: ``relaxation``, ``heating``, ``nve`` or ``nvt``.
         params: Parameters of the rule.
-        command: How the job starts VASP; '' for other engines.
+        resources: Its resources: how VASP is started, and the walltime.
         progress: Where to report.
 
     Raises:
@@ -68,7 +71,12 @@ def label_configurations(
     rows: list[dict[str, Any]] = []
     with termination() as stop:
         engine = make_label_engine(
-            params["engine"], command, params["scratch"], params["kept"]
+            params["engine"],
+            resources,
+            params["scratch"],
+            params["kept"],
+            stop,
+            walltime_ends_at_s(resources["runtime"]),
         )
         for number, (row, copy) in enumerate(selected):
             occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
@@ -108,6 +116,8 @@ def label_configurations(
     )
     write_table(output, LABELS, rows, provenance)
     finished.remove()
+    with suppress(OSError):  # it stays where something is left in it
+        Path(params["scratch"]).rmdir()
 
 
 def _key(params: Mapping[str, Any], *inputs: str) -> str:

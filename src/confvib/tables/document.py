@@ -7,6 +7,7 @@ from confvib.tables import (
     committee_contracts,
     contracts,
     crosscheck_contracts,
+    import_contracts,
     phase_contracts,
     sampling_contracts,
     spectra_contracts,
@@ -132,6 +133,11 @@ _WHERE = {
         "imported structure, or (status missing) configuration that none of them is",
         "confvib import-set",
     ),
+    "imported_runs": (
+        "{table}.runs",
+        "finished VASP run",
+        "confvib import-vasp",
+    ),
 }
 
 _HEAD = """\
@@ -166,6 +172,7 @@ def markdown() -> str:
             sampling_contracts,
             phase_contracts,
             accuracy_contracts,
+            import_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

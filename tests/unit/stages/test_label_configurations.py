@@ -75,7 +75,7 @@ def labels(ordered, tmp_path, copies, n_chunks):
                 "kept": str(tmp_path / "kept"),
                 "restart": str(tmp_path / "restart"),
             },
-            "",
+            {"runtime": 720},
             Progress("label", io.StringIO()),
         )
         rows = read_table(path, LABELS).to_pylist()
