@@ -144,6 +144,10 @@ class Campaign(Section):
     def _accuracy_agrees(self) -> Self:
         if self.accuracy is not None:
             self.accuracy.require_rows(self.sets, self.labels.relaxation)
+            driving = (self.relaxation.potential, self.harmonic.potential)
+            for name, source in self.potentials.learned_from():
+                if name in driving and source in self.labels.imported:
+                    self.accuracy.require_known(f"potentials.{name}.labels", source)
             if self.exact is None:
                 message = "accuracy: expected a section exact, the road to compare with"
                 raise ValueError(message)
