@@ -36,7 +36,7 @@ def n_labelled(campaign: Campaign, set_name: str) -> int | Literal["all"]:
         for task in tasks
         if campaign.labels.set_of(task) == set_name
     ]
-    numbers = [number for number in learned if number != "all"]
+    numbers = [number for number in learned if isinstance(number, int)]
     return "all" if len(numbers) < len(learned) else max(numbers, default=0)
 
 
