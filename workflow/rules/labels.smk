@@ -15,13 +15,13 @@ rule label_configurations:
     benchmark:
         f"{TIMES}/label_configurations/{{task}}/{{chunk}}.jsonl"
     conda:
-        "../../envs/dft.yaml" if CFG.labels.engine == "vasp" else "../../envs/cpu.yaml"
+        environment(CFG.labels, ROOT)
     threads: 1
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
         # A resource, because another launcher makes no label stale.
-        vasp_command=CFG.labels.vasp.command if CFG.labels.engine == "vasp" else "",
+        vasp_command=command(CFG.labels),
     params:
         crystal=plain(CFG.crystal, "structure"),
         engine=ID.engine(),
