@@ -1,6 +1,6 @@
 # make demo   sets itself up and runs the whole chain on c-LLZO, about 15 minutes
 # make test   sets itself up and runs the tests
-.PHONY: demo test lint setup schema docs clean-demo
+.PHONY: demo test test-slow lint setup schema docs clean-demo
 .DEFAULT_GOAL := demo
 
 PYTHON ?= python3
@@ -8,6 +8,9 @@ UV_VERSION := 0.9.11
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
+# Files of tests side by side; more processes than cores do not help, each takes 4 GB.
+TEST_PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 # The environment is what uv.lock says. Where uv is not installed, pip puts it into the
 # environment first. The demo needs no development tools, so they are a second step.
@@ -35,7 +38,11 @@ demo: .venv/.ready
 	@echo "Report: $(CURDIR)/$(DEMO)/report.html"
 
 test: .venv/.ready-dev
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(PYTEST) -m 'not slow'
+
+# The slow gates: the whole chain on a small crystal, kills, restarts, the large sets.
+test-slow: .venv/.ready-dev
+	@$(PYTEST) -m slow
 
 lint: .venv/.ready-dev
 	@$(BIN)/ruff check .

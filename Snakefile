@@ -54,6 +54,30 @@ rule all:
         f"Campaign {CFG.campaign} is complete"
 
 
+rule labels:
+    input:
+        [label_files(task) for task in TASKS],
+    localrule: True
+    message:
+        f"Labels of campaign {CFG.campaign} are complete"
+
+
+rule labels_nve:
+    input:
+        lambda wildcards: label_files("nve"),
+    localrule: True
+    message:
+        f"Reference dynamics of campaign {CFG.campaign} are complete"
+
+
+rule labels_nvt:
+    input:
+        lambda wildcards: label_files("nvt"),
+    localrule: True
+    message:
+        f"Reference dynamics of unseen configurations of campaign {CFG.campaign} are complete"
+
+
 rule learning_curve:
     input:
         rules.plot_learning_curve.output,

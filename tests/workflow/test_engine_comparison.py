@@ -1,6 +1,7 @@
 """The engine comparison is a target of its own, a job per engine."""
 
 PLANNED = {
+    "check_engine": 1,  # VASP is the campaign's own
     "enumerate_configurations": 1,
     "evaluate_engine": 3,
     "compare_engines": 1,

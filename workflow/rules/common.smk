@@ -1,6 +1,7 @@
 # Validated configuration, names and hashes that the other rule files use.
 from pathlib import Path
 
+from ase.formula import Formula
 from snakemake.exceptions import WorkflowError
 
 from confvib.campaign.accuracy_identity import (
@@ -23,9 +24,15 @@ from confvib.campaign.engine_identity import (
     engine_named,
     engine_tables,
 )
-from confvib.campaign.engine_settings import command, definition, environment
+from confvib.campaign.engine_settings import (
+    CAMPAIGN_ENGINE,
+    definition,
+    environment,
+    launch,
+)
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities
+from confvib.campaign.label_settings import NO_EFFECT_ON_LABELS
 from confvib.campaign.library_path import expose_library
 from confvib.campaign.names import (
     chunk_names,
@@ -70,7 +77,9 @@ LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
 SETS = list(CFG.sets)
 MODELS = trained_for(CFG)  # those that drive the campaign; ID.variants holds all
-TASKS = ["relaxation", "heating"]
+TASKS = list(CFG.labels.tasks())
+# How VASP is run: resources, because they make no label stale.
+LAUNCH = CFG.labels.vasp.launch() if CFG.labels.engine == "vasp" else {}
 LEVELS = ["conf", "conf+harmonic", "conf+md"]
 
 # Jobs that run in a conda environment or on another node find the library here.
@@ -174,13 +183,24 @@ def committee_files(wildcards):
     return chunk_files("committee")(wildcards)
 
 
+def elements():
+    """Chemical symbols of the crystal."""
+    return sorted(Formula(CFG.crystal.formula).count())
+
+
+def label_files(task):
+    """The label tables of one task."""
+    if task not in TASKS:
+        raise WorkflowError(f"the configuration has no section labels.{task}")
+    return [
+        f"{RESULTS}/labels/{task}/{chunk}.parquet" for chunk in label_chunks(CFG, task)
+    ]
+
+
 def labels_of(model):
     """Every label file that a force field learns from."""
-    return [
-        f"{RESULTS}/labels/{task}/{chunk}.parquet"
-        for task in ID.variants[model].settings.labels
-        for chunk in label_chunks(CFG, task)
-    ]
+    tasks = ID.variants[model].settings.labels
+    return [path for task in tasks for path in label_files(task)]
 
 
 def selection_of(wildcards):
@@ -300,6 +320,17 @@ def compared_engine(wildcards):
             f"of {list(section.names)}"
         )
     return engine_named(wildcards.engine, CFG, section)
+
+
+def engine_checked(wildcards):
+    """What VASP was found to need, where it is the campaign's own engine."""
+    own = wildcards.engine == CAMPAIGN_ENGINE and CFG.labels.engine == "vasp"
+    return rules.check_engine.output.found if own else []
+
+
+def engine_launch(key):
+    """Resource function: how an engine's job runs VASP."""
+    return lambda wildcards: launch(compared_engine(wildcards))[f"vasp_{key}"]
 
 
 def engine_files(wildcards):

@@ -4,6 +4,7 @@
 
 rule evaluate_engine:
     input:
+        engine=engine_checked,
         structure=ROOT / CFG.crystal.structure,
         configurations=lambda wildcards: expand(
             rules.enumerate_configurations.output.configurations,
@@ -20,9 +21,9 @@ rule evaluate_engine:
         lambda wildcards: environment(compared_engine(wildcards), ROOT)
     threads: 1
     resources:
+        **{f"vasp_{key}": engine_launch(key) for key in NO_EFFECT_ON_LABELS},
         mem_mb=megabytes(4000),
         runtime=minutes(720),
-        vasp_command=lambda wildcards: command(compared_engine(wildcards)),
     params:
         crystal=plain(CFG.crystal, "structure"),
         name=lambda wildcards: wildcards.engine,
@@ -37,6 +38,7 @@ rule evaluate_engine:
         seed=CFG.seed,
         scratch=f"{RESULTS}/scratch/engine_comparison/{{engine}}",
         kept=f"{RESULTS}/kept/engine_comparison/{{engine}}",
+        restart=f"{RESULTS}/restart/evaluate_engine/{{engine}}",
         config_hash=lambda wildcards: engine_energies(
             wildcards.engine, CFG, section_of("engine_comparison"), ID
         ),

@@ -15,6 +15,6 @@ with job(snakemake.log[0], f"engine {snakemake.wildcards.engine}") as progress:
         first=list(snakemake.input.first),
         output=snakemake.output.energies,
         params=dict(snakemake.params),
-        command=snakemake.resources.vasp_command,
+        resources=dict(snakemake.resources),
         progress=progress,
     )

@@ -17,6 +17,6 @@ with job(snakemake.log[0], f"label {TASK}/{CHUNK}") as progress:
         output=snakemake.output.labels,
         task=TASK,
         params=dict(snakemake.params),
-        command=snakemake.resources.vasp_command,
+        resources=dict(snakemake.resources),
         progress=progress,
     )

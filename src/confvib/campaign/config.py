@@ -88,12 +88,19 @@ class Campaign(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        tasks = () if self.models else ("relaxation", "heating")  # else never labelled
+        tasks = () if self.models else self.labels.tasks()  # else never labelled
         for task in tasks:
-            named = getattr(self.labels, task).set
+            named = self.labels.set_of(task)
             if named not in self.sets:
                 message = (
                     f"labels.{task}.set = {named!r}: expected one of {list(self.sets)}"
+                )
+                raise ValueError(message)
+        for name, task in self.potentials.learned_from():
+            if getattr(self.labels, task) is None:
+                message = (
+                    f"potentials.{name}.labels names {task!r}: expected a section "
+                    f"labels.{task}"
                 )
                 raise ValueError(message)
         engine = self.labels.engine

@@ -7,7 +7,12 @@ from typing import Annotated, Any, Literal, Protocol, Self
 from pydantic import Field, model_validator
 
 from confvib.campaign.digest import plain
-from confvib.campaign.label_settings import AseSettings, IonicSettings, VaspSettings
+from confvib.campaign.label_settings import (
+    NO_EFFECT_ON_LABELS,
+    AseSettings,
+    IonicSettings,
+    VaspSettings,
+)
 from confvib.campaign.section import Count, Name, Positive, Section, Temperature
 
 CAMPAIGN_ENGINE = "labels"
@@ -131,7 +136,7 @@ def definition(settings: Engine) -> dict[str, Any]:
         settings: The section ``labels``, or one of ``engine_comparison.engines``.
     """
     section = getattr(settings, settings.engine)
-    without = ["command", "environment"]
+    without = [*NO_EFFECT_ON_LABELS, "environment"]
     if isinstance(section, AseSettings) and not section.files:
         without.append("files")  # what was labelled before this key stays as it is
     return {"engine": settings.engine, settings.engine: plain(section, *without)}
@@ -150,10 +155,12 @@ def environment(settings: Engine, root: Path) -> str:
     return str(root / (path or "envs/cpu.yaml"))
 
 
-def command(settings: Engine) -> str:
-    """Return how jobs start VASP; '' where another engine computes.
+def launch(settings: Engine) -> dict[str, str | int]:
+    """Return how jobs run VASP, as resources; blanks where another engine computes.
 
     Args:
         settings: As for :func:`definition`.
     """
-    return settings.vasp.command if settings.engine == "vasp" and settings.vasp else ""
+    if settings.engine == "vasp" and settings.vasp:
+        return settings.vasp.launch()
+    return dict.fromkeys((f"vasp_{key}" for key in NO_EFFECT_ON_LABELS), "")

@@ -17,6 +17,7 @@ from confvib.campaign.names import (
     chunk_slice,
     label_chunks,
     label_slice,
+    label_task,
     set_chunks,
 )
 from confvib.campaign.variants import (
@@ -66,13 +67,9 @@ class Identities:
         """Return all that defines the label engine's energies, not how it is launched."""
         return definition(self._campaign.labels)
 
-    def task(self, task: str) -> dict[str, Any]:
+    def task(self, task: str, chunk: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""
-        section = getattr(self._campaign.labels, task)
-        without = ["configurations", "chunks", "trajectories"]
-        if getattr(section, "copies", 1) == 1:
-            without.append("copies")  # what was labelled before this key stays as it is
-        return plain(section, *without)
+        return label_task(self._campaign, task, chunk)
 
     def harmonic(self, set_name: str, chunk: str) -> str:
         """Return the hash of a ``harmonic`` chunk."""
@@ -121,11 +118,10 @@ class Identities:
         )
 
     def _labels(self, task: str, chunk: str) -> str:
-        section = getattr(self._campaign.labels, task)
         return digest(
-            self.configurations(section.set),
+            self.configurations(self._campaign.labels.set_of(task)),
             self._campaign.crystal.equivalence,
-            self.task(task),
+            self.task(task, chunk),
             label_slice(self._campaign, task, chunk),
             self._campaign.seed,
             self.engine(),

@@ -7,6 +7,9 @@ from pydantic import Field
 
 from confvib.campaign.section import Count, Name, Positive, Section, Temperature
 
+TASKS = ("relaxation", "heating", "nve", "nvt")
+"""What can be done to a configuration for the sake of labels."""
+
 
 class RelaxationLabels(Section):
     """Perturb configurations, relax them at the reference level, keep all frames."""
@@ -41,6 +44,49 @@ class HeatingLabels(Section):
     ]
     start_K: Annotated[Temperature, Field(description="temperature of the first step, K")]
     end_K: Annotated[Temperature, Field(description="temperature of the last step, K")]
+    n_steps: Annotated[Count, Field(description="molecular-dynamics steps")]
+    timestep_fs: Annotated[Positive, Field(le=10, description="time step, fs")]
+
+
+class NveLabels(Section):
+    """Energy-conserving runs: the spectra a force field's are held against (Table 2)."""
+
+    set: Annotated[
+        Name | None,
+        Field(description="set the configurations come from; default: of relaxation"),
+    ] = None
+    trajectories: Annotated[
+        Count, Field(description="configurations at each temperature, one job each")
+    ] = 1
+    temperatures_K: Annotated[
+        tuple[Temperature, ...], Field(min_length=1, description="temperatures, K")
+    ]
+    protocol: Annotated[
+        Literal["thermalised", "published_2025"],
+        Field(
+            description="velocities given to the relaxed cell: of twice the temperature, "
+            "half of which becomes potential energy, or of the temperature"
+        ),
+    ] = "thermalised"
+    n_steps: Annotated[Count, Field(description="molecular-dynamics steps")]
+    timestep_fs: Annotated[Positive, Field(le=10, description="time step, fs")]
+
+
+class NvtLabels(Section):
+    """Andersen dynamics of configurations that were not heated: a test of transfer."""
+
+    set: Annotated[
+        Name | None,
+        Field(description="set the configurations come from; default: of relaxation"),
+    ] = None
+    trajectories: Annotated[Count, Field(description="configurations, one job each")]
+    unseen: Annotated[
+        bool, Field(description="leave out the configurations that heating takes")
+    ] = True
+    temperature_K: Annotated[Temperature, Field(description="of the bath, K")]
+    collision_probability: Annotated[
+        float, Field(gt=0, le=1, description="of each atom with the bath, in a step")
+    ]
     n_steps: Annotated[Count, Field(description="molecular-dynamics steps")]
     timestep_fs: Annotated[Positive, Field(le=10, description="time step, fs")]
 
@@ -86,6 +132,10 @@ class AseSettings(Section):
     ] = Path("envs/cpu.yaml")
 
 
+NO_EFFECT_ON_LABELS = ("command", "keep", "stop_margin_s", "frozen_after_s")
+"""Keys of ``labels.vasp`` that say how it is run."""
+
+
 class VaspSettings(Section):
     """VASP, run by custodian."""
 
@@ -105,6 +155,29 @@ class VaspSettings(Section):
     kpoints: Annotated[
         tuple[Count, Count, Count], Field(description="Γ-centred k-point mesh")
     ]
+    version: Annotated[
+        str | None,
+        Field(description="VASP that must have run, e.g. 6.4.2; null: any version"),
+    ] = None
+    max_corrections: Annotated[
+        Count, Field(description="repairs by custodian before a run is given up")
+    ] = 5
+    keep: Annotated[
+        tuple[str, ...],
+        Field(description="files of finished runs to keep, e.g. WAVECAR; none normally"),
+    ] = ()
+    stop_margin_s: Annotated[
+        Count, Field(description="walltime left when VASP ends, to write its files, s")
+    ] = 300
+    frozen_after_s: Annotated[
+        Count, Field(description="VASP that prints nothing for so long is ended, s")
+    ] = 21_600
+
+    def launch(self) -> dict[str, str | int]:
+        """Return the keys that change no label, as resources of a job."""
+        values = {key: getattr(self, key) for key in NO_EFFECT_ON_LABELS}
+        values["keep"] = " ".join(self.keep)
+        return {f"vasp_{key}": value for key, value in values.items()}
 
 
 class LabelSettings(Section):
@@ -115,6 +188,16 @@ class LabelSettings(Section):
     ]
     relaxation: RelaxationLabels
     heating: HeatingLabels
+    nve: NveLabels | None = None
+    nvt: NvtLabels | None = None
     ionic: IonicSettings = Field(default_factory=IonicSettings)
     ase: AseSettings | None = None
     vasp: VaspSettings | None = None
+
+    def tasks(self) -> tuple[str, ...]:
+        """Return the names of the tasks that the configuration describes."""
+        return tuple(task for task in TASKS if getattr(self, task) is not None)
+
+    def set_of(self, task: str) -> str:
+        """Return the set whose configurations a task labels."""
+        return getattr(self, task).set or self.relaxation.set

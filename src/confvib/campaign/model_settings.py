@@ -1,5 +1,6 @@
 """Section ``potentials``: the SO3krates force fields and their training."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from ase.data import atomic_numbers
@@ -90,7 +91,7 @@ class PotentialSettings(Section):
     """Architecture of one SO3krates force field and the labels it learns from."""
 
     labels: Annotated[
-        tuple[Literal["relaxation", "heating"], ...],
+        tuple[Literal["relaxation", "heating", "nve", "nvt"], ...],
         Field(min_length=1, description="label tasks that supply its frames"),
     ]
     layers: Annotated[Count, Field(description="T, Euclidean transformer blocks")]
@@ -163,3 +164,9 @@ class PotentialsSettings(Section):
 
     relax: PotentialSettings
     md: PotentialSettings
+
+    def learned_from(self) -> Iterator[tuple[str, str]]:
+        """Yield (force field, label task) for every task that one of them needs."""
+        for name in type(self).model_fields:
+            for task in getattr(self, name).labels:
+                yield name, task

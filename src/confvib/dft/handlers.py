@@ -6,6 +6,9 @@ each error it recognises is either repaired by means that leave the label what i
 ends the run. Nothing that VASP complained about goes unnoticed.
 """
 
+import math
+from pathlib import Path
+
 from custodian.custodian import ErrorHandler
 from custodian.vasp.handlers import (
     FrozenJobErrorHandler,
@@ -28,7 +31,7 @@ REPAIRED_ALWAYS = frozenset(f"{_MINIMISER} {_SYMMETRY}".split())
 REPAIRED_IN_RELAXATION = frozenset(
     ("eddrmm", "edddav", "zheev", "eddiag", "zbrent", "brions", "fexcf", "zpotrf")
 )
-"""Errors whose repair goes on from CONTCAR or alters POTIM, which breaks a ramp."""
+"""Errors whose repair goes on from CONTCAR or alters POTIM, which breaks dynamics."""
 
 REMARKS = frozenset({"auto_nbands"})
 """Messages that are no errors: the number of bands was rounded up."""
@@ -42,11 +45,36 @@ class UnrepairedVaspErrorHandler(VaspErrorHandler):
         return {"errors": sorted(self.errors), "actions": None}
 
 
-def allowed_handlers(*, restartable: bool) -> list[ErrorHandler]:
+class FrozenHandler(FrozenJobErrorHandler):
+    """End a VASP that hangs; the calculation then goes on as one that was cut."""
+
+    def correct(self, directory: str = "./") -> dict[str, object]:  # noqa: ARG002
+        """Decline the repair, which would lose the frames before it."""
+        return {"errors": ["Frozen job"], "actions": None}
+
+
+def complaint(folder: Path) -> str:
+    """Say which error VASP printed in a folder that custodian has not dealt with.
+
+    Args:
+        folder: Directory of a VASP run that was cut, maybe before anyone looked at it.
+
+    Returns:
+        Names of custodian's for them; '' if there is none.
+    """
+    if not (folder / "vasp.out").is_file():
+        return ""
+    known = sorted(set(VaspErrorHandler.error_msgs) - REMARKS)
+    handler = VaspErrorHandler(errors_subset_to_catch=known)
+    return ", ".join(sorted(handler.errors)) if handler.check(str(folder)) else ""
+
+
+def allowed_handlers(*, restartable: bool, frozen_after_s: float) -> list[ErrorHandler]:
     """Return fresh handlers for one run.
 
     Args:
         restartable: Whether the task may go on from its last geometry.
+        frozen_after_s: VASP that has printed nothing for so long is ended [s].
 
     Returns:
         Handlers in the order in which they are asked.
@@ -58,7 +86,8 @@ def allowed_handlers(*, restartable: bool) -> list[ErrorHandler]:
         VaspErrorHandler(errors_subset_to_catch=sorted(repaired)),
         StdErrHandler(),
         NonConvergingErrorHandler(),
+        FrozenHandler(timeout=math.ceil(frozen_after_s)),
     ]
     if restartable:
-        handlers += [FrozenJobErrorHandler(), PositiveEnergyErrorHandler()]
+        handlers.append(PositiveEnergyErrorHandler())
     return handlers

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -16,6 +17,12 @@ from confvib.errors import LabelError
 from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
 from confvib.units import BOLTZMANN_EV_PER_K, KINETIC_EV
 
+RANDOM_SEED_BELOW = 900_000_000
+"""Bound of the first integer of RANDOM_SEED."""
+
+# With NBLOCK > 1 VASP would scale the velocities in every so-manieth step only.
+_DYNAMICS: dict[str, Any] = {"IBRION": 0, "ISIF": 2, "ISYM": 0, "NBLOCK": 1}
+
 
 @dataclass(frozen=True)
 class VaspInputs:
@@ -28,6 +35,7 @@ class VaspInputs:
         order: Which atom of ``atoms`` each atom of POSCAR is, shape ``(N,)``.
         velocities: Initial velocities [Å/fs] in the order of ``atoms``, shape ``(N, 3)``;
             None in a relaxation.
+        poscar: POSCAR.
         potcars: Pseudopotential of each element.
     """
 
@@ -36,30 +44,30 @@ class VaspInputs:
     atoms: Atoms
     order: NDArray[np.int64]
     velocities: NDArray[np.float64] | None
+    poscar: str
     potcars: Mapping[str, PotcarFile]
+
+    @property
+    def is_dynamics(self) -> bool:
+        """Return whether the atoms follow Newton; otherwise they are relaxed."""
+        return self.velocities is not None
+
+    def symbols(self) -> list[str]:
+        """Return the chemical symbols in the order of POSCAR."""
+        symbols = self.atoms.get_chemical_symbols()
+        return [symbols[index] for index in self.order]
 
     def write(self, folder: Path) -> None:
         """Write the four input files of VASP.
 
         Args:
-            folder: Existing, empty directory.
+            folder: Existing directory; the files in it are overwritten.
         """
-        poscar = self._poscar()
         self.incar.write_file(folder / "INCAR")
         self.kpoints.write_file(folder / "KPOINTS")
-        poscar.write_file(folder / "POSCAR")
-        texts = (self.potcars[element].text for element in poscar.site_symbols)
+        (folder / "POSCAR").write_text(self.poscar, encoding="utf-8")
+        texts = (self.potcars[element].text for element in dict.fromkeys(self.symbols()))
         (folder / "POTCAR").write_text("".join(texts), encoding="utf-8")
-
-    def _poscar(self) -> Poscar:
-        symbols = np.array(self.atoms.get_chemical_symbols())[self.order]
-        structure = Structure(
-            Lattice(self.atoms.cell.array),
-            symbols.tolist(),
-            self.atoms.get_scaled_positions(wrap=False)[self.order],
-        )
-        moving = None if self.velocities is None else self.velocities[self.order].tolist()
-        return Poscar(structure, velocities=moving, sort_structure=False)
 
 
 def relaxation_inputs(
@@ -121,16 +129,13 @@ def heating_inputs(
     Source:
         The paper (10.1039/d5cp00138b), section 5.1; vasp.at/wiki/index.php/SMASS.
     """
-    keys = {
-        "IBRION": 0,
+    keys = _DYNAMICS | {
         "MDALGO": 0,
         "SMASS": -1,
         "TEBEG": task.start_K,
         "TEEND": task.end_K,
         "POTIM": task.timestep_fs,
         "NSW": task.n_steps + 1,
-        "ISIF": 2,
-        "ISYM": 0,
     }
     velocities = thermal_velocities(atoms.get_masses(), task.start_K, task.seed)
     return _inputs(atoms, keys, velocities, settings, potcars)
@@ -145,8 +150,9 @@ def dynamics_inputs(
     """Set up NVE dynamics (SMASS = -3), or NVT with Andersen's collisions (MDALGO = 1).
 
     The first step of VASP is the geometry it was given, so ``n_steps`` moves take
-    n_steps + 1 of them. The initial velocities are written out; the collisions draw
-    VASP's own random numbers.
+    n_steps + 1 of them. The initial velocities are written out. The collisions draw
+    random numbers from the seed (RANDOM_SEED: three integers, the first below 9e8),
+    which every VASP that knows MDALGO = 1 reads: both need ``-Dtbdyn``.
 
     Args:
         atoms: The cell.
@@ -161,23 +167,29 @@ def dynamics_inputs(
         LabelError: VASP cannot take the cell as it is, or it has fewer than two atoms.
 
     Source:
-        The paper (10.1039/d5cp00138b), section 5.1; vasp.at/wiki, SMASS and MDALGO.
+        The paper (10.1039/d5cp00138b), section 5.1; vasp.at/wiki: SMASS, MDALGO,
+        ANDERSEN_PROB and RANDOM_SEED.
     """
     probability = task.collision_probability
-    ensemble = (
-        {"MDALGO": 1, "ANDERSEN_PROB": probability, "SMASS": 0}
+    ensemble: dict[str, Any] = (
+        {
+            "MDALGO": 1,
+            "ANDERSEN_PROB": probability,
+            "RANDOM_SEED": [task.seed % RANDOM_SEED_BELOW, 0, 0],
+        }
         if probability
         else {"MDALGO": 0, "SMASS": -3}
     )
-    keys = ensemble | {
-        "IBRION": 0,
-        "TEBEG": task.temperature_K,
-        "TEEND": task.temperature_K,
-        "POTIM": task.timestep_fs,
-        "NSW": task.n_steps + 1,
-        "ISIF": 2,
-        "ISYM": 0,
-    }
+    keys = (
+        ensemble
+        | _DYNAMICS
+        | {
+            "TEBEG": task.temperature_K,
+            "TEEND": task.temperature_K,
+            "POTIM": task.timestep_fs,
+            "NSW": task.n_steps + 1,
+        }
+    )
     velocities = thermal_velocities(atoms.get_masses(), task.start_K, task.seed)
     return _inputs(atoms, keys, velocities, settings, potcars)
 
@@ -215,21 +227,43 @@ def thermal_velocities(
 
 def _inputs(
     atoms: Atoms,
-    task_keys: Mapping[str, int | float],
+    task_keys: Mapping[str, Any],
     velocities: NDArray[np.float64] | None,
     settings: VaspSettings,
     potcars: Mapping[str, PotcarFile],
 ) -> VaspInputs:
     _check_cell(atoms, potcars)
     user_keys = {key.strip().upper(): value for key, value in settings.incar.items()}
+    order = _grouped(atoms.get_chemical_symbols())
     return VaspInputs(
         incar=Incar(user_keys | dict(task_keys)),
         kpoints=Kpoints.gamma_automatic(settings.kpoints),
         atoms=atoms,
-        order=_grouped(atoms.get_chemical_symbols()),
+        order=order,
         velocities=velocities,
+        poscar=poscar_text(atoms, order, velocities),
         potcars=potcars,
     )
+
+
+def poscar_text(
+    atoms: Atoms, order: NDArray[np.int64], velocities: NDArray[np.float64] | None
+) -> str:
+    """Return a POSCAR.
+
+    Args:
+        atoms: The cell.
+        order: Which atom of ``atoms`` each atom of POSCAR is, shape ``(N,)``.
+        velocities: In the order of ``atoms`` [Å/fs], shape ``(N, 3)``; None for none.
+
+    Returns:
+        The file, with 16 decimals.
+    """
+    symbols = np.array(atoms.get_chemical_symbols())[order]
+    scaled = atoms.get_scaled_positions(wrap=False)[order]
+    structure = Structure(Lattice(atoms.cell.array), symbols.tolist(), scaled)
+    moving = None if velocities is None else velocities[order].tolist()
+    return Poscar(structure, velocities=moving, sort_structure=False).get_str()
 
 
 def _grouped(symbols: list[str]) -> NDArray[np.int64]:

@@ -64,7 +64,7 @@ def refusal(action: Mapping[str, Any], incar: Incar, *, restartable: bool) -> st
         action: One action of custodian.json.
         incar: INCAR the run began with.
         restartable: Whether the task may go on from its last geometry: true of a
-            relaxation, false of a temperature ramp.
+            relaxation, false of dynamics.
 
     Returns:
         A phrase; '' for a repair that leaves level and task alone.
@@ -73,20 +73,34 @@ def refusal(action: Mapping[str, Any], incar: Incar, *, restartable: bool) -> st
         return _file_refusal(action, restartable=restartable)
     if action.get("dict") != "INCAR":
         return f"rewrote {action.get('dict')}"
-    free = NEUTRAL_KEYS | PATH_KEYS if restartable else NEUTRAL_KEYS
+    steering = PATH_KEYS if restartable else frozenset()
     changes = (
         f"changed {key} from {incar.get(key)} to {value}"
-        for key, value in _incar_changes(action["action"])
-        if key not in free and not _tightens(key, value, incar)
+        for key, value in incar_changes(action["action"])
+        if not (
+            key in steering or _is_neutral(key, value) or _tightens(key, value, incar)
+        )
     )
     return "; ".join(changes)
 
 
-def _incar_changes(action: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield (key, new value); None stands for a key that is taken out."""
+def incar_changes(action: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Say what a repair of INCAR by custodian changes.
+
+    Args:
+        action: Keys and values by verb, "_set" or "_unset".
+
+    Yields:
+        Key in capitals and new value; None stands for a key that is taken out.
+    """
     for verb, keys in action.items():
         for key, value in dict(keys).items():
             yield key.strip().upper(), value if verb == "_set" else None
+
+
+def _is_neutral(key: str, value: Any) -> bool:
+    # From 10 on, the charge density is no longer made self-consistent.
+    return key in NEUTRAL_KEYS and not (key == "ICHARG" and int(value or 0) >= 10)
 
 
 def _tightens(key: str, value: Any, incar: Incar) -> bool:
@@ -100,5 +114,5 @@ def _file_refusal(action: Mapping[str, Any], *, restartable: bool) -> str:
         return ""
     restart = {"_file_copy": {"dest": "POSCAR"}}
     if name == "CONTCAR" and verbs == restart:
-        return "" if restartable else "started the ramp again from CONTCAR"
+        return "" if restartable else "started the dynamics again from CONTCAR"
     return f"altered {name} by {verbs}"

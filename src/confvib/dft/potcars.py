@@ -22,11 +22,15 @@ class PotcarFile:
     Attributes:
         title: Its TITEL line, for example "PAW_PBE Zr_sv_GW 05Dec2013".
         sha256: Hash of the text, which tells releases of one title apart.
+        lexch: Functional it was made with (LEXCH): "PE", "CA" or "91".
+        enmax_eV: Cutoff it was made for (ENMAX) [eV].
         text: The whole file, ending in a newline.
     """
 
     title: str
     sha256: str
+    lexch: str
+    enmax_eV: float
     text: str
 
 
@@ -94,21 +98,23 @@ def read_potcar(root: Path, functional: str, element: str, symbol: str) -> Potca
         The pseudopotential.
 
     Raises:
-        LabelError: The file is missing, has no TITEL, or is of another element.
+        LabelError: The file is missing, lacks TITEL, LEXCH or ENMAX, or is of another
+            element.
     """
     path = find_potcar(root, functional, symbol)
     with zopen(path, mode="rb") as file:
         # Author names in old files are not UTF-8; the numbers always are.
         text = bytes(file.read()).decode("utf-8", errors="ignore").rstrip() + "\n"
-    match = re.search(r"TITEL\s*=\s*(\S+\s+([A-Z][a-z]?)\S*.*)", text)
-    if match is None:
-        raise LabelError(f"{path} has no TITEL line; expected a POTCAR")
-    if match[2] != element:
-        raise LabelError(
-            f"{path} is titled {match[1].strip()!r}; expected a POTCAR of {element}"
-        )
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return PotcarFile(title=match[1].strip(), sha256=sha256, text=text)
+    title = _entry(path, text, "TITEL", r"\S+\s+[A-Z].*")
+    if (found := re.match(r"\S+\s+([A-Z][a-z]?)", title)) and found[1] != element:
+        raise LabelError(f"{path} is titled {title!r}; expected a POTCAR of {element}")
+    return PotcarFile(
+        title=title,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        lexch=_entry(path, text, "LEXCH", r"\w+"),
+        enmax_eV=float(_entry(path, text, "ENMAX", r"[\d.]+")),
+        text=text,
+    )
 
 
 def read_potcars(settings: VaspSettings) -> dict[str, PotcarFile]:
@@ -128,3 +134,10 @@ def read_potcars(settings: VaspSettings) -> dict[str, PotcarFile]:
         element: read_potcar(root, settings.potcar_functional, element, symbol)
         for element, symbol in settings.potcar_symbols.items()
     }
+
+
+def _entry(path: Path, text: str, name: str, pattern: str) -> str:
+    match = re.search(rf"\b{name}\s*=\s*({pattern})", text)
+    if match is None:
+        raise LabelError(f"{path} has no {name} line; expected a POTCAR")
+    return match[1].strip()

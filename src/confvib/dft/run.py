@@ -1,29 +1,39 @@
-"""One VASP run under custodian: what happened, and what was repaired on the way."""
+"""One VASP run under custodian: how it ended, and what was repaired on the way."""
 
+import enum
 import importlib
-import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from pymatgen.io.vasp.inputs import Incar
-
-from confvib.dft.level import refusal
+from confvib.dft.deadline import Deadline, Order, Patience
+from confvib.dft.inputs import VaspInputs
 from confvib.dft.preflight import command_words
+from confvib.dft.repairs import in_words, recorded, refused
 from confvib.dft.settings import VaspSettings
 from confvib.errors import LabelError
 
 REPORTING_VARIABLES = ("SENTRY_DSN", "CUSTODIAN_REPORTING_OPT_IN")
-MONITOR_EVERY_S = 300.0
-"""Time between checks of a running VASP for errors [s]."""
+
+KILLED = frozenset({-9, -15, 9, 15, 128 + 9, 128 + 15})
+"""Return codes of a VASP that was killed: as seen by its parent, MPICH and a shell."""
 
 logger = logging.getLogger(__name__)
+
+
+class Ending(enum.Enum):
+    """Who ended a run."""
+
+    BY_ITSELF = enum.auto()
+    STOPPED = enum.auto()
+    """We did, as the job must end."""
+    CUT = enum.auto()
+    """Something killed it, or it hung and we did: it may go on."""
 
 
 @dataclass(frozen=True)
@@ -35,24 +45,39 @@ class RunOutcome:
         trusted: Whether frames it wrote are labels at the level asked for. A run cut
             short still is; one that VASP complained about or custodian bent is not.
         corrections: What custodian repaired, in words; '' normally.
+        ending: Who ended it.
     """
 
     failure: str
     trusted: bool
     corrections: str
+    ending: Ending = Ending.BY_ITSELF
+
+
+class _Custodian(NamedTuple):
+    """Hold modules of custodian, and of what is built on it."""
+
+    custodian: Any
+    handlers: Any
+    overseer: Any
 
 
 def run_vasp(
-    folder: Path, incar: Incar, settings: VaspSettings, *, restartable: bool
+    folder: Path,
+    inputs: VaspInputs,
+    settings: VaspSettings,
+    deadline: Deadline,
+    patience: Patience,
 ) -> RunOutcome:
     """Run VASP in a folder that holds its inputs.
 
     Args:
         folder: Directory with INCAR, KPOINTS, POSCAR and POTCAR.
-        incar: The INCAR in it, to tell what a repair changed.
+        inputs: What is in it. Only a relaxation may be repaired by going on from its last
+            geometry.
         settings: VASP settings.
-        restartable: Whether the task may go on from its last geometry: true of a
-            relaxation, false of a temperature ramp.
+        deadline: When the job must have ended.
+        patience: How much time VASP is given to end then.
 
     Returns:
         How it ended; failures of VASP are answers, not exceptions.
@@ -61,34 +86,61 @@ def run_vasp(
         LabelError: The command cannot be split, or custodian would report to its makers.
     """
     words = command_words(settings.command)
-    custodian, jobs, handlers = _custodian()
-    job = jobs.VaspJob(words, auto_gamma=False, backup=False)
-    overseer = custodian.Custodian(
-        handlers.allowed_handlers(restartable=restartable),
-        [job],
+    modules = _custodian()
+    restartable = not inputs.is_dynamics
+    watch = modules.overseer.StopWatch(folder, deadline, patience)
+    job = modules.overseer.VaspProcess(words, auto_gamma=False, backup=False)
+    handlers = modules.handlers.allowed_handlers(
+        restartable=restartable, frozen_after_s=settings.frozen_after_s
+    )
+    overseer = modules.overseer.Overseer(
+        watch,
+        handlers,
+        [job.watched_by(watch)],
         max_errors=settings.max_corrections,
         polling_time_step=settings.poll_s,
-        monitor_freq=max(1, round(MONITOR_EVERY_S / settings.poll_s)),
         directory=str(folder),
     )
-    failure, trusted = "", True
+    outcome = _oversee(overseer, job, folder, modules)
+    corrections = recorded(folder)
+    if bent := refused(corrections, inputs.incar, restartable=restartable):
+        return RunOutcome(bent, trusted=False, corrections=in_words(corrections))
+    if watch.order > Order.GO_ON:
+        outcome = RunOutcome("", trusted=True, corrections="", ending=Ending.STOPPED)
+    return replace(outcome, corrections=in_words(corrections))
+
+
+def complaint(folder: Path) -> str:
+    """Say which error VASP printed in a folder; as ``handlers.complaint``."""
+    return _custodian().handlers.complaint(folder)
+
+
+def _oversee(overseer: Any, job: Any, folder: Path, modules: _Custodian) -> RunOutcome:
+    """Run to the end of VASP, whatever that is."""
+    failure, trusted, ending = "", True, Ending.BY_ITSELF
     with _warnings_to_log():
         try:
             overseer.run()
-        except custodian.ReturnCodeError as error:
+        except modules.custodian.ReturnCodeError as error:
             failure = f"{error.message}{_last_words(folder)}"
+            if _return_code(job) in KILLED:
+                failure, ending = f"VASP was killed ({failure})", Ending.CUT
         except Exception as error:  # noqa: BLE001 - handlers parse half-written files
             failure = f"{type(error).__name__}: {error}{_last_words(folder)}"
             trusted = False
+            if isinstance(
+                getattr(error, "handler", None), modules.handlers.FrozenHandler
+            ):
+                failure = f"VASP hung and was ended.{_last_words(folder)}"
+                trusted, ending = True, Ending.CUT
         finally:
             _stop(job)
-    log = _corrections(folder)
-    bent = [_refused(entry, incar, restartable=restartable) for entry in log]
-    if reasons := "; ".join(filter(None, bent)):
-        failure = f"a repair left the level of theory or the task: {reasons}."
-        trusted = False
-    words_on_repairs = "; ".join(_in_words(entry) for entry in log)
-    return RunOutcome(failure, trusted, words_on_repairs)
+    return RunOutcome(failure, trusted, "", ending)
+
+
+def _return_code(job: Any) -> int | None:
+    process = getattr(job, "_vasp_process", None)
+    return None if process is None else process.returncode
 
 
 def _stop(job: Any) -> None:
@@ -108,18 +160,18 @@ def _without_reporting() -> Iterator[None]:
         os.environ.update({k: v for k, v in hidden.items() if v is not None})
 
 
-def _custodian() -> tuple[Any, Any, ModuleType]:
+def _custodian() -> _Custodian:
     """Import custodian, and what is built on it, with its telemetry off."""
     with _without_reporting():
         custodian = importlib.import_module("custodian.custodian")
-        jobs = importlib.import_module("custodian.vasp.jobs")
         handlers = importlib.import_module("confvib.dft.handlers")
+        overseer = importlib.import_module("confvib.dft.overseer")
     if custodian.SENTRY_DSN:
         raise LabelError(
             "custodian was imported with its error reporting on; expected it off: unset "
             + " and ".join(REPORTING_VARIABLES)
         )
-    return custodian, jobs, handlers
+    return _Custodian(custodian, handlers, overseer)
 
 
 @contextmanager
@@ -132,33 +184,6 @@ def _warnings_to_log() -> Iterator[None]:
         finally:
             for warning in caught:
                 logger.info("custodian: %s", warning.message)
-
-
-def _corrections(folder: Path) -> list[Mapping[str, Any]]:
-    path = folder / "custodian.json"
-    if not path.is_file():
-        return []
-    jobs = json.loads(path.read_text(encoding="utf-8"))
-    return [correction for job in jobs for correction in job["corrections"]]
-
-
-def _refused(correction: Mapping[str, Any], incar: Incar, *, restartable: bool) -> str:
-    reasons = (
-        refusal(action, incar, restartable=restartable)
-        for action in correction["actions"] or []
-    )
-    changed = ", ".join(filter(None, reasons))
-    return f"{_handler_name(correction)} {changed}" if changed else ""
-
-
-def _in_words(correction: Mapping[str, Any]) -> str:
-    actions = json.dumps(correction["actions"], sort_keys=True)
-    return f"{_handler_name(correction)} on {correction['errors']}: {actions}"
-
-
-def _handler_name(correction: Mapping[str, Any]) -> str:
-    handler = correction["handler"]
-    return handler["@class"] if isinstance(handler, Mapping) else str(handler)
 
 
 def _last_words(folder: Path) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from pymatgen.io.vasp.inputs import POTCAR_FUNCTIONAL_MAP
+from pymatgen.io.vasp.inputs import POTCAR_FUNCTIONAL_MAP, Incar
 
 from confvib.errors import LabelError
 
@@ -17,6 +17,8 @@ TASK_KEYS = frozenset(
         "ISIF",
         "EDIFFG",
         "MDALGO",
+        "ANDERSEN_PROB",
+        "RANDOM_SEED",
         "SMASS",
         "TEBEG",
         "TEEND",
@@ -26,6 +28,16 @@ TASK_KEYS = frozenset(
     }
 )
 """INCAR keys that the task and the k-point mesh decide, never the user's INCAR block."""
+
+LARGE_FILES = ("WAVECAR", "CHGCAR", "CHG")
+"""Files that may have gigabytes; they outlive a calculation only where asked for."""
+
+_SMALL_FILES = """
+CONTCAR DOSCAR EIGENVAL INCAR KPOINTS OSZICAR OUTCAR POSCAR PROCAR REPORT XDATCAR vasp.out
+vasprun.xml
+"""
+KEEPABLE = (*LARGE_FILES, *_SMALL_FILES.split())
+"""Files of a calculation that can be kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +58,12 @@ class VaspSettings:
         version: VASP version that must have run, for example "6.4.2"; None accepts any.
         max_corrections: Repairs by custodian before a run is given up, >= 1.
         poll_s: Time between looks at a running VASP [s], > 0.
+        keep: Files of finished calculations that are kept, of `KEEPABLE`.
+        stop_margin_s: Walltime that must be left when VASP ends, for its files to be
+            written and its frames stored [s], > 0.
+        grace_s: From the scheduler's SIGTERM to the end of VASP [s], > 0. Slurm kills a
+            job 30 s after it (KillWait).
+        frozen_after_s: VASP that has printed nothing for so long is ended [s], > 0.
 
     Raises:
         LabelError: A value is outside its domain, or an INCAR key belongs to the task.
@@ -60,6 +78,10 @@ class VaspSettings:
     version: str | None = None
     max_corrections: int = 5
     poll_s: float = 10.0
+    keep: tuple[str, ...] = ()
+    stop_margin_s: float = 300.0
+    grace_s: float = 20.0
+    frozen_after_s: float = 21_600.0
 
     def __post_init__(self) -> None:
         _check_incar(self.incar)
@@ -79,7 +101,14 @@ class VaspSettings:
             f"max_corrections is {self.max_corrections}",
             "an integer >= 1",
         )
-        _require(self.poll_s > 0, f"poll_s is {self.poll_s}", "a time > 0 [s]")
+        for name in ("poll_s", "stop_margin_s", "grace_s", "frozen_after_s"):
+            time_s = getattr(self, name)
+            _require(time_s > 0, f"{name} is {time_s}", "a time > 0 [s]")
+        _require(
+            set(self.keep) <= set(KEEPABLE),
+            f"keep is {list(self.keep)}",
+            f"names among {', '.join(KEEPABLE)}",
+        )
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "VaspSettings":
@@ -101,8 +130,8 @@ class VaspSettings:
         if missing := sorted(needed - set(mapping)):
             raise LabelError(f"VASP settings lack {missing}")
         values = dict(mapping)
-        if "kpoints" in values:
-            values["kpoints"] = tuple(values["kpoints"])
+        for name in {"kpoints", "keep"}.intersection(values):
+            values[name] = tuple(values[name])
         return cls(**values)
 
 
@@ -116,6 +145,12 @@ def _check_incar(incar: Mapping[str, IncarValue]) -> None:
         )
     if "ENCUT" not in keys:
         raise LabelError(f"incar has no ENCUT; expected a cutoff [eV] among {keys}")
+    parsed = Incar({key.strip().upper(): value for key, value in incar.items()})
+    if (icharg := int(parsed.get("ICHARG", 0))) >= 10:
+        raise LabelError(
+            f"incar sets ICHARG = {icharg}, which keeps the charge density as it is; "
+            "expected a value below 10, as labels are self-consistent"
+        )
 
 
 def _require(holds: bool, found: str, expected: str) -> None:  # noqa: FBT001 - a condition

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from confvib.figures.rows import real_column, require_columns, usable_rows
+from confvib.figures.rows import chosen_rows, require_columns, usable_rows
 from confvib.figures.style import (
     BLACK,
     GREY,
@@ -36,10 +36,10 @@ def engines_figure(energies: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
     """
     require_columns(pairs, [column.name for column in ENGINE_PAIRS.columns])
     used = usable_rows(energies, ["engine", "geometry", "config_id", "energy_eV"])
-    values_eV = {
-        key: rows.set_index("config_id")["energy_eV"]
-        for key, rows in used.rows.groupby(["engine", "geometry"])
-    }
+    values_eV: dict[tuple[str, str], dict[str, float]] = {}
+    for row in used.rows.to_dict("records"):
+        rows = values_eV.setdefault((row["engine"], row["geometry"]), {})
+        rows[row["config_id"]] = row["energy_eV"]
     geometries = [name for name in GEOMETRIES if name in set(pairs["geometry"])]
     names = list(dict.fromkeys(zip(pairs["engine"], pairs["other"], strict=True)))
     with style():
@@ -55,7 +55,7 @@ def engines_figure(energies: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
         panels = figure.subplots(len(names), len(geometries), squeeze=False)
         for line, pair in zip(panels, names, strict=True):
             for axes, geometry in zip(line, geometries, strict=True):
-                both = (values_eV.get((name, geometry)) for name in pair)
+                both = (values_eV.get((name, geometry), {}) for name in pair)
                 _panel(axes, pairs, (*pair, geometry), *both)
         legend_below(figure, panels.flat, 2)
     return figure
@@ -65,8 +65,8 @@ def _panel(
     axes: Axes,
     pairs: pd.DataFrame,
     key: tuple[str, str, str],
-    first_eV: pd.Series | None,
-    other_eV: pd.Series | None,
+    first_eV: dict[str, float],
+    other_eV: dict[str, float],
 ) -> None:
     engine, other, geometry = key
     chosen = (
@@ -74,16 +74,18 @@ def _panel(
         & (pairs["other"] == other)
         & (pairs["geometry"] == geometry)
     )
-    found = pairs[chosen]
-    if found.empty or found["status"].iloc[0] != "ok":
-        reason = "not computed" if found.empty else str(found["reason"].iloc[0])
+    found = chosen_rows(pairs, chosen.to_numpy(bool)).to_dict("records")
+    if not found or found[0]["status"] != "ok":
+        reason = found[0]["reason"] if found else "not computed"
         say_instead(axes, f"{geometry}: {wrapped(reason, 34)}")
         return
-    assert first_eV is not None
-    assert other_eV is not None
-    both = pd.concat({"x": first_eV, "y": other_eV}, axis=1, join="inner")
-    x, y = (1e3 * (real_column(both, name) - both[name].mean()) for name in "xy")
-    row = found.iloc[0]
+    row = found[0]
+    shared = [config_id for config_id in first_eV if config_id in other_eV]
+    x, y = (
+        1e3 * np.array([values[config_id] for config_id in shared])
+        for values in (first_eV, other_eV)
+    )
+    x, y = x - x.mean(), y - y.mean()
     kT_meV = 1e3 * BOLTZMANN_EV_PER_K * row["temperature_K"]
     edge = 1.08 * float(np.abs([x, y]).max()) + 1e-3
     line = np.array([-edge, edge])

@@ -1,26 +1,63 @@
 """Stage ``evaluate_engine``: one engine's energies of the configurations compared."""
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
+from confvib.errors import Interrupted
 from confvib.reference.engine import Frame, LabelEngine, RelaxationTask, Trajectory
+from confvib.stages.finished_trajectories import FinishedTrajectories
 from confvib.stages.job import Progress
 from confvib.stages.label_engine import make_label_engine
 from confvib.stages.selection import parent_of, select_rows
+from confvib.stages.termination import termination
+from confvib.stages.walltime import walltime_ends_at_s
 from confvib.tables.contracts import CONFIGURATIONS
 from confvib.tables.engine_contracts import ENGINE_ENERGIES
 from confvib.tables.parquet import read_table, write_table
-from confvib.tables.provenance import collect
+from confvib.tables.provenance import collect, file_sha256
 
 Row = dict[str, Any]
 
 _ANY_FORCE_EV_PER_A = 1e6
 """A relaxation to this ends where it starts: one energy and its forces."""
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """One configuration, and what carries calculations of it out only once."""
+
+    engine: LabelEngine
+    finished: FinishedTrajectories
+    config_id: str
+    settings: Mapping[str, Any]
+
+    def relaxed(
+        self, atoms: Atoms, fmax_eV_per_A: float, max_steps: int, part: str
+    ) -> tuple[Trajectory, float]:
+        """Return the relaxation and the seconds that it took this time."""
+        task = RelaxationTask(fmax_eV_per_A, max_steps)
+        shared = {
+            "config_id": self.config_id,
+            "task": "relaxation",
+            "copy": 0,
+            "target_temperature_K": None,
+            "level_of_theory": self.engine.level_of_theory,
+        }
+        started = time.monotonic()
+        trajectory = self.finished.once(
+            self.config_id,
+            shared,
+            part,
+            lambda run: self.engine.relaxation_frames(atoms, task, run),
+        )
+        return trajectory, time.monotonic() - started
 
 
 def evaluate_engine(
@@ -29,12 +66,13 @@ def evaluate_engine(
     first: Sequence[str],
     output: str,
     params: Mapping[str, Any],
-    command: str,
+    resources: Mapping[str, Any],
     progress: Progress,
 ) -> None:
     """Compute each configuration as enumerated, relaxed, and where the first engine ends.
 
-    A configuration that fails is a row that says why; the others go on.
+    A configuration that fails is a row that says why; the others go on. What is finished
+    is kept in ``params["restart"]`` for the next attempt of a job that was killed.
 
     Args:
         structure: CIF of the parent crystal.
@@ -43,8 +81,11 @@ def evaluate_engine(
             where nothing is relaxed.
         output: The ``engine_energies`` table.
         params: Parameters of the rule.
-        command: How the job starts VASP; '' for other engines.
+        resources: Its resources: how VASP is started, and the walltime.
         progress: Where to report.
+
+    Raises:
+        Interrupted: The scheduler wants the job to end.
     """
     started = time.monotonic()
     parent = parent_of(structure, params["crystal"])
@@ -55,36 +96,54 @@ def evaluate_engine(
         table, params["crystal"]["equivalence"], params["slice"], params["seed"]
     )
     common = _minima(first, params["expected"]["first"])
-    engine = make_label_engine(
-        params["engine"], command, params["scratch"], params["kept"]
-    )
+    inputs = [structure, configurations, *first]
+    finished = FinishedTrajectories(params["restart"], _key(params, inputs))
     rows: list[Row] = []
-    for number, row in enumerate(selected):
-        occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
-        atoms = configuration_atoms(parent, occupancy)
-        keys = {
-            "config_id": row["config_id"],
-            "engine": params["name"],
-            "level_of_theory": engine.level_of_theory,
-        }
-        for found in _geometries(engine, atoms, keys, common, params["settings"]):
-            rows.append(found | keys)
-            if found["status"] != "ok":
-                progress.say(
-                    f"{row['config_id']}, {found['geometry']}: {found['reason']}"
+    with termination() as stop:
+        engine = make_label_engine(
+            params["engine"],
+            resources,
+            params["scratch"],
+            params["kept"],
+            stop,
+            walltime_ends_at_s(resources["runtime"]),
+        )
+        for number, row in enumerate(selected):
+            occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
+            subject = _Subject(engine, finished, row["config_id"], params["settings"])
+            keys = {
+                "config_id": row["config_id"],
+                "engine": params["name"],
+                "level_of_theory": engine.level_of_theory,
+            }
+            for found in _geometries(
+                subject, configuration_atoms(parent, occupancy), common
+            ):
+                rows.append(found | keys)
+                if found["status"] != "ok":
+                    progress.say(
+                        f"{row['config_id']}, {found['geometry']}: {found['reason']}"
+                    )
+            progress.update(number + 1, len(selected), "configurations")
+            if stop() and number + 1 < len(selected):
+                raise Interrupted(
+                    f"asked to stop with {number + 1} of {len(selected)} configurations "
+                    "done; the next attempt goes on from there"
                 )
-        progress.update(number + 1, len(selected), "configurations")
-    write_table(
-        output,
-        ENGINE_ENERGIES,
-        rows,
-        collect(
-            params["config_hash"],
-            started=started,
-            inputs=[structure, configurations, *first],
-            equivalence=params["crystal"]["equivalence"],
-        ),
+    provenance = collect(
+        params["config_hash"],
+        started=started,
+        inputs=inputs,
+        equivalence=params["crystal"]["equivalence"],
     )
+    write_table(output, ENGINE_ENERGIES, rows, provenance)
+    finished.remove()
+
+
+def _key(params: Mapping[str, Any], inputs: Sequence[str]) -> str:
+    """Hash everything that the energies depend on."""
+    parts = [params["config_hash"], params["code"], *map(file_sha256, inputs)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 def _minima(paths: Sequence[str], expected: str) -> dict[str, Row] | None:
@@ -96,20 +155,15 @@ def _minima(paths: Sequence[str], expected: str) -> dict[str, Row] | None:
 
 
 def _geometries(
-    engine: LabelEngine,
-    atoms: Atoms,
-    keys: Mapping[str, str],
-    common: Mapping[str, Row] | None,
-    settings: Mapping[str, Any],
+    subject: _Subject, atoms: Atoms, common: Mapping[str, Row] | None
 ) -> Iterator[Row]:
     """Yield the rows of one configuration."""
-    config_id = keys["config_id"]
+    settings = subject.settings
     if not settings["relax"]:
-        yield _single(engine, atoms, "unrelaxed", f"{config_id}-unrelaxed")
+        yield _single(subject, atoms, "unrelaxed")
         return
-    task = RelaxationTask(settings["fmax_eV_per_A"], settings["max_steps"])
-    relaxed, seconds = _timed(
-        lambda: engine.relaxation_frames(atoms, task, f"{config_id}-own")
+    relaxed, seconds = subject.relaxed(
+        atoms, settings["fmax_eV_per_A"], settings["max_steps"], "own"
     )
     yield _row("unrelaxed", relaxed, relaxed.frames[:1], 0.0)
     own = _row("own", relaxed, relaxed.frames[-1:], seconds)
@@ -119,10 +173,10 @@ def _geometries(
     if common is None:
         yield own | {"geometry": "common", "wall_time_s": 0.0}
     else:
-        yield _at_minimum(engine, common.get(config_id), config_id)
+        yield _at_minimum(subject, common.get(subject.config_id))
 
 
-def _at_minimum(engine: LabelEngine, minimum: Row | None, config_id: str) -> Row:
+def _at_minimum(subject: _Subject, minimum: Row | None) -> Row:
     if minimum is None or minimum["status"] != "ok":
         why = "has no such row" if minimum is None else minimum["reason"]
         reason = f"the first engine has no minimum of it: {why}"
@@ -133,18 +187,12 @@ def _at_minimum(engine: LabelEngine, minimum: Row | None, config_id: str) -> Row
         cell=np.reshape(minimum["cell"], (3, 3)),
         pbc=True,
     )
-    return _single(engine, atoms, "common", f"{config_id}-common")
+    return _single(subject, atoms, "common")
 
 
-def _single(engine: LabelEngine, atoms: Atoms, geometry: str, run: str) -> Row:
-    task = RelaxationTask(_ANY_FORCE_EV_PER_A, 1)
-    found, seconds = _timed(lambda: engine.relaxation_frames(atoms, task, run))
+def _single(subject: _Subject, atoms: Atoms, geometry: str) -> Row:
+    found, seconds = subject.relaxed(atoms, _ANY_FORCE_EV_PER_A, 1, geometry)
     return _row(geometry, found, found.frames[:1], seconds)
-
-
-def _timed(run: Callable[[], Trajectory]) -> tuple[Trajectory, float]:
-    started = time.monotonic()
-    return run(), time.monotonic() - started
 
 
 def _row(

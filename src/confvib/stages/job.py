@@ -1,5 +1,6 @@
 """What every job does around its stage: log, progress, errors in one line."""
 
+import logging
 import shutil
 import sys
 import time
@@ -49,6 +50,30 @@ class Progress:
         self.say(", ".join(part for part in parts if part))
 
 
+class _Lines(logging.Handler):
+    """Remarks of the library, among the lines of the job."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.INFO)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.say(record.getMessage())
+
+
+@contextmanager
+def _remarks(progress: Progress) -> Iterator[None]:
+    library, handler = logging.getLogger("confvib"), _Lines(progress)
+    before = library.level
+    library.addHandler(handler)
+    library.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        library.removeHandler(handler)
+        library.setLevel(before)
+
+
 @contextmanager
 def job(log_path: str, title: str) -> Iterator[Progress]:
     """Run the body of a script with a log file and readable failure.
@@ -61,7 +86,8 @@ def job(log_path: str, title: str) -> Iterator[Progress]:
     with path.open("w", encoding="utf-8") as log:
         progress = Progress(title, log)
         try:
-            yield progress
+            with _remarks(progress):
+                yield progress
         except CampaignError as error:
             progress.say(f"{type(error).__name__}: {error}")
             kept = _keep(path)

@@ -1,28 +1,25 @@
 """Stage ``label_configurations``: configurations to reference energies and forces."""
 
-import math
+import hashlib
 import time
 import zlib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from ase import Atoms
-
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
-from confvib.reference.engine import (
-    Frame,
-    HeatingTask,
-    LabelEngine,
-    RelaxationTask,
-    Trajectory,
-)
-from confvib.reference.perturb import perturbed
+from confvib.errors import Interrupted
+from confvib.stages.finished_trajectories import FinishedTrajectories
 from confvib.stages.job import Progress
+from confvib.stages.label_engine import make_label_engine
+from confvib.stages.label_rows import label_rows
+from confvib.stages.label_tasks import labelled
 from confvib.stages.selection import parent_of, select_copies
+from confvib.stages.termination import termination
+from confvib.stages.walltime import walltime_ends_at_s
 from confvib.tables.contracts import CONFIGURATIONS, LABELS
 from confvib.tables.parquet import read_table, write_table
-from confvib.tables.provenance import collect
+from confvib.tables.provenance import collect, file_sha256
 
 
 def label_configurations(
@@ -31,22 +28,26 @@ def label_configurations(
     output: str,
     task: str,
     params: Mapping[str, Any],
-    command: str,
+    resources: Mapping[str, Any],
     progress: Progress,
 ) -> None:
     """Run one label task on the configurations of a chunk and keep every ionic frame.
 
     A configuration that fails keeps the frames it has and ends with a row that says why;
-    the others go on.
+    the others go on. What is finished is kept in ``params["restart"]``, so that a job
+    that was killed goes on in the next attempt.
 
     Args:
         structure: CIF of the parent crystal.
         configurations: The ``configurations`` table of the task's set.
         output: The ``labels`` table.
-        task: ``relaxation`` or ``heating``.
+        task: ``relaxation``, ``heating``, ``nve`` or ``nvt``.
         params: Parameters of the rule.
-        command: How the job starts VASP; '' for other engines.
+        resources: Its resources: how VASP is started, and the walltime.
         progress: Where to report.
+
+    Raises:
+        Interrupted: The scheduler wants the job to end.
     """
     started = time.monotonic()
     parent = parent_of(structure, params["crystal"])
@@ -60,119 +61,69 @@ def label_configurations(
         params["seed"],
         params["task"].get("copies", 1),
     )
-    engine = _engine(params, command)
+    finished = FinishedTrajectories(
+        params["restart"], _key(params, structure, configurations)
+    )
+    if n_before := finished.count():
+        progress.say(f"goes on after an earlier attempt: {n_before} calculations kept")
     rows: list[dict[str, Any]] = []
-    for number, (row, copy) in enumerate(selected):
-        occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
-        atoms = configuration_atoms(parent, occupancy)
-        seed = _seed(params["seed"], row["config_id"], task, copy)
-        trajectory = _run(engine, task, params["task"], atoms, seed)
-        rows += _rows(row["config_id"], task, engine.level_of_theory, trajectory)
-        progress.update(
-            number + 1,
-            len(selected),
-            "configurations",
-            f"{len(rows)} frames"
-            + ("" if trajectory.completed else f"; {trajectory.reason}"),
+    with termination() as stop:
+        engine = make_label_engine(
+            params["engine"],
+            resources,
+            params["scratch"],
+            params["kept"],
+            stop,
+            walltime_ends_at_s(resources["runtime"]),
         )
-    write_table(
-        output,
-        LABELS,
-        rows,
-        collect(
-            params["config_hash"],
-            started=started,
-            inputs=[structure, configurations],
-            equivalence=params["crystal"]["equivalence"],
-        ),
+        for number, (row, copy) in enumerate(selected):
+            occupancy = unpack_occupancy([row["occupancy"]], len(parent.sites))[0]
+            shared = {
+                "config_id": row["config_id"],
+                "task": task,
+                "copy": copy,
+                "target_temperature_K": params["task"].get("temperature_K"),
+                "level_of_theory": engine.level_of_theory,
+            }
+            trajectory = labelled(
+                engine,
+                task,
+                params["task"],
+                configuration_atoms(parent, occupancy),
+                _seed(params, row["config_id"], task, copy),
+                once=partial(finished.once, f"{row['config_id']}-{copy}", shared),
+            )
+            rows += label_rows(trajectory, shared)
+            progress.update(
+                number + 1,
+                len(selected),
+                "configurations",
+                f"{len(rows)} frames"
+                + ("" if trajectory.completed else f"; {trajectory.reason}"),
+            )
+            if stop() and number + 1 < len(selected):
+                raise Interrupted(
+                    f"asked to stop with {number + 1} of {len(selected)} configurations "
+                    "done; the next attempt goes on from there"
+                )
+    provenance = collect(
+        params["config_hash"],
+        started=started,
+        inputs=[structure, configurations],
+        equivalence=params["crystal"]["equivalence"],
     )
+    write_table(output, LABELS, rows, provenance)
+    finished.remove()
 
 
-def _engine(params: Mapping[str, Any], command: str) -> LabelEngine:
-    settings = params["engine"]
-    if settings["engine"] == "vasp":
-        from confvib.dft.engine import VaspEngine
-        from confvib.dft.settings import VaspSettings
-
-        return VaspEngine(
-            VaspSettings.from_mapping({**settings["vasp"], "command": command}),
-            scratch_dir=Path(params["scratch"]),
-            kept_dir=Path(params["kept"]),
-        )
-    from confvib.reference.factory import make_engine
-    from confvib.stages.runtime import configure_jax
-
-    # The ionic potential is computed by JAX, and labels are float64.
-    configure_jax()
-    return make_engine(settings)
+def _key(params: Mapping[str, Any], *inputs: str) -> str:
+    """Hash everything that the labels of a chunk depend on."""
+    parts = [params["config_hash"], params["code"], *map(file_sha256, inputs)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
-def _seed(campaign_seed: int, config_id: str, task: str, copy: int) -> int:
-    """Return a seed of the configuration and its copy alone, never of its chunk."""
-    name = f"{campaign_seed}/{config_id}/{task}" + (f"/{copy}" if copy else "")
-    return zlib.crc32(name.encode())
-
-
-def _run(
-    engine: LabelEngine, task: str, settings: Mapping[str, Any], atoms: Atoms, seed: int
-) -> Trajectory:
-    if task == "relaxation":
-        start = perturbed(atoms, settings["perturbation_A"], seed)
-        return engine.relaxation_frames(
-            start, RelaxationTask(settings["fmax_eV_per_A"], settings["max_steps"])
-        )
-    return engine.heating_frames(
-        atoms,
-        HeatingTask(
-            settings["start_K"],
-            settings["end_K"],
-            settings["n_steps"],
-            settings["timestep_fs"],
-            seed,
-        ),
-    )
-
-
-def _rows(
-    config_id: str, task: str, level_of_theory: str, trajectory: Trajectory
-) -> Iterator[dict[str, Any]]:
-    shared = {"config_id": config_id, "task": task, "level_of_theory": level_of_theory}
-    for number, frame in enumerate(trajectory.frames):
-        yield {**shared, "frame": number, **_label(frame)}
-    if not trajectory.completed:
-        yield {**shared, "frame": len(trajectory.frames), **_failure(trajectory.reason)}
-
-
-def _label(frame: Frame) -> dict[str, Any]:
-    return {
-        "numbers": frame.numbers.tolist(),
-        "cell": frame.cell.ravel().tolist(),
-        "positions": frame.positions.ravel().tolist(),
-        "energy_eV": float(frame.energy_eV),
-        "forces_eV_per_A": frame.forces_eV_per_A.ravel().tolist(),
-        "temperature_K": (
-            None if math.isnan(frame.temperature_K) else float(frame.temperature_K)
-        ),
-        "converged": bool(frame.converged),
-        "corrections": frame.corrections,
-        "status": "ok" if frame.converged else "unconverged",
-        "reason": "" if frame.converged else "the reference calculation did not converge",
-    }
-
-
-def _failure(reason: str) -> dict[str, Any]:
-    empty = (
-        "numbers",
-        "cell",
-        "positions",
-        "energy_eV",
-        "forces_eV_per_A",
-        "temperature_K",
-    )
-    return {
-        **dict.fromkeys(empty),
-        "converged": False,
-        "corrections": "",
-        "status": "failed_label",
-        "reason": reason,
-    }
+def _seed(params: Mapping[str, Any], config_id: str, task: str, copy: int) -> int:
+    """Return a seed of the configuration, copy and temperature, never of the chunk."""
+    name = f"{params['seed']}/{config_id}/{task}" + (f"/{copy}" if copy else "")
+    temperature_K = params["task"].get("temperature_K")
+    return zlib.crc32((name + (f"/{temperature_K:g}K" if temperature_K else "")).encode())

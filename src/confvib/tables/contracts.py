@@ -41,11 +41,18 @@ CONFIGURATIONS = TableSchema(
 
 LABELS = TableSchema(
     "labels",
-    1,
+    2,
     (
         CONFIG_ID,
-        Column("task", TEXT, "relaxation or heating"),
+        Column("task", TEXT, "relaxation, heating, nve or nvt; what an import found"),
+        Column("copy", COUNT, "which trajectory of this configuration and task, from 0"),
         Column("frame", COUNT, "ionic step within its trajectory, from 0"),
+        Column(
+            "target_temperature_K",
+            REAL,
+            "asked for in nve and nvt; null in relaxations and while heating",
+            "K",
+        ),
         Column("numbers", COUNTS, "atomic numbers (N,)"),
         Column("cell", REALS, "lattice vectors as rows (3, 3)", "Å"),
         Column("positions", REALS, "Cartesian positions (N, 3)", "Å"),

@@ -9,7 +9,7 @@ from snakemake.utils import update_config
 
 from confvib.campaign.config import load_campaign
 from confvib.campaign.engine_identity import engine_energies, engine_tables
-from confvib.campaign.engine_settings import command, definition, environment
+from confvib.campaign.engine_settings import definition, environment, launch
 from confvib.campaign.identity import Identities
 from confvib.errors import ConfigError
 
@@ -98,9 +98,9 @@ def test_where_and_how_an_engine_starts_changes_no_result():
     engines = loaded(changed)
     chgnet = engines.engine_comparison.engines["chgnet"]
     assert environment(chgnet, ROOT) == str(ROOT / "envs/other.yaml")
-    assert command(chgnet) == ""
+    assert set(launch(chgnet).values()) == {""}
     assert environment(engines.labels, ROOT) == str(ROOT / "envs/dft.yaml")
-    assert command(engines.labels) == DEFAULT["labels"]["vasp"]["command"]
+    assert launch(engines.labels)["vasp_command"] == DEFAULT["labels"]["vasp"]["command"]
     assert "command" not in definition(engines.labels)["vasp"]
 
 

@@ -14,7 +14,7 @@ from confvib.dft.engine import VaspEngine
 from confvib.dft.settings import VaspSettings
 
 LENNARD_JONES = {"epsilon": 0.3, "sigma": 1.9, "rc": 4.0}
-FAKE_VASP = Path(__file__).with_name("fake_vasp.py")
+FAKE_VASP = Path(__file__).parents[2] / "fakes/fake_vasp.py"
 # Only the layout of a POTCAR; the numbers mean nothing.
 POTCAR = """  {title}
    1.00000000000000
@@ -22,7 +22,7 @@ POTCAR = """  {title}
    VRHFIN ={element}: made up
    LEXCH  = PE
    TITEL  = {title}
-   ZVAL   =    1.000    mass and valenz
+   POMASS = {mass:8.3f}; ZVAL   =    1.000    mass and valenz
    ENMAX  =  100.000; ENMIN  =   75.000 eV
  END of PSCTR-controll parameters
  local part
@@ -37,8 +37,8 @@ def library(tmp_path, monkeypatch):
     root = tmp_path / "potcars"
     folder = root / "POT_GGA_PAW_PBE_54"
     (folder / "O_GW").mkdir(parents=True)
-    lithium = POTCAR.format(title="PAW_PBE Li_sv_GW 01Jan2000", element="Li")
-    oxygen = POTCAR.format(title="PAW_PBE O_GW 01Jan2000", element="O")
+    lithium = POTCAR.format(title="PAW_PBE Li_sv_GW 01Jan2000", element="Li", mass=6.94)
+    oxygen = POTCAR.format(title="PAW_PBE O_GW 01Jan2000", element="O", mass=15.999)
     (folder / "POTCAR.Li_sv_GW").write_text(lithium)
     (folder / "O_GW" / "POTCAR").write_text(oxygen)
     monkeypatch.setenv("PMG_VASP_PSP_DIR", str(root))

@@ -14,10 +14,10 @@ from ase.build import bulk
 from ase.io import write
 
 from confvib.reference.engine import RelaxationTask
+from confvib.reference.factory import make_engine
 from confvib.stages.enumerate_configurations import enumerate_configurations
 from confvib.stages.evaluate_engine import evaluate_engine
 from confvib.stages.job import Progress
-from confvib.stages.label_engine import make_label_engine
 from confvib.tables.engine_contracts import ENGINE_ENERGIES
 from confvib.tables.parquet import read_table
 
@@ -31,8 +31,8 @@ SMALL = {  # what makes the preset of a large cell one of two atoms
     "gpaw": {"mode": {"name": "pw", "ecut": 350}, "kpts": [2, 2, 2]},
 }
 FILES = {"gpaw": ["gpaw_data/setups/Li.PBE.gz", "gpaw_data/setups/H.PBE.gz"]}
-STEP_A = {"chgnet": 2e-2, "gpaw": 5e-3}
-TOLERANCE_EV_PER_A = {"chgnet": 5e-3, "gpaw": 2e-3}
+STEP_A = 5e-3
+TOLERANCE_EV_PER_A = 2e-3
 
 
 @pytest.fixture(scope="module", params=["chgnet", "gpaw"])
@@ -58,9 +58,8 @@ def settings(name):
 
 
 @pytest.fixture(scope="module")
-def engine(settings, tmp_path_factory):
-    folder = str(tmp_path_factory.mktemp("engine"))
-    return make_label_engine(settings, "", folder, folder)
+def engine(settings):
+    return make_engine(settings)
 
 
 def lithium_hydride(displacement_A=0.0):
@@ -76,20 +75,18 @@ def frame(engine, atoms):
     return trajectory.frames[0]
 
 
-def test_forces_are_the_derivative_of_the_energy(name, engine):
-    step_A = STEP_A[name]
+def test_forces_are_the_derivative_of_the_energy(engine):
     up, down = (
-        frame(engine, lithium_hydride(sign * step_A)).energy_eV for sign in (1, -1)
+        frame(engine, lithium_hydride(sign * STEP_A)).energy_eV for sign in (1, -1)
     )
     found = frame(engine, lithium_hydride()).forces_eV_per_A
-    slope = (up - down) / (2 * step_A)
+    slope = (up - down) / (2 * STEP_A)
     assert abs(slope) > 0.1  # displaced far enough for a force
-    tolerance = TOLERANCE_EV_PER_A[name]
-    assert found[1, 0] == pytest.approx(-slope, abs=tolerance)
-    np.testing.assert_allclose(found.sum(axis=0), 0, atol=tolerance)
+    assert found[1, 0] == pytest.approx(-slope, abs=TOLERANCE_EV_PER_A)
+    np.testing.assert_allclose(found.sum(axis=0), 0, atol=TOLERANCE_EV_PER_A)
 
 
-def test_the_energy_knows_neither_the_origin_nor_the_order_of_atoms(name, engine):
+def test_the_energy_knows_neither_the_origin_nor_the_order_of_atoms(engine):
     atoms = lithium_hydride()
     moved = atoms[[1, 0]]
     moved.positions += LATTICE_A * np.array([0.5, 0.5, 0.0])  # a lattice vector
@@ -121,13 +118,15 @@ def test_the_symmetric_crystal_is_a_minimum_and_a_row(settings, tmp_path):
         "slice": {"of": "sample", "start": 0, "stop": 1},
         "scratch": str(tmp_path),
         "kept": str(tmp_path),
+        "restart": str(tmp_path / "restart"),
+        "code": "code",
         "expected": {"configurations": "set", "first": ""},
     }
-    evaluate_engine(cif, table, [], output, params, "", progress)
+    evaluate_engine(cif, table, [], output, params, {"runtime": 60}, progress)
     rows = read_table(output, ENGINE_ENERGIES).to_pylist()
     assert [row["status"] for row in rows] == ["ok", "ok", "ok"]
     assert {row["n_steps"] for row in rows} == {0}  # forces vanish by symmetry
     other = settings | {"ase": settings["ase"] | {"files": settings["ase"]["files"][:0]}}
-    without = make_label_engine(other, "", str(tmp_path), str(tmp_path))
+    without = make_engine(other)
     (level,) = {row["level_of_theory"] for row in rows}
     assert level != without.level_of_theory

@@ -35,6 +35,7 @@ SETTINGS = {
     "temperature_K": 300.0,
     "bootstrap_samples": 50,
 }
+RESOURCES = {"runtime": 60}
 N = 3
 
 
@@ -81,11 +82,13 @@ def evaluate(configurations, folder, name, engine, first=(), n=N, **changes):
         "seed": 7,
         "scratch": str(folder / "scratch"),
         "kept": str(folder / "kept"),
+        "restart": str(folder / "restart" / name),
+        "code": "code",
         "config_hash": name,
         "expected": {"configurations": "set", "first": "first"},
     }
     first = [str(path) for path in first]
-    evaluate_engine(CIF, configurations, first, str(path), params, "", progress())
+    evaluate_engine(CIF, configurations, first, str(path), params, RESOURCES, progress())
     return path
 
 

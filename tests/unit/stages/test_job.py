@@ -1,6 +1,7 @@
 """A job reports progress, keeps the log of a failure and says a mistake in one line."""
 
 import io
+import logging
 
 import pytest
 
@@ -47,3 +48,11 @@ def test_a_programming_error_keeps_its_traceback(tmp_path):
         _ = 1 / 0
     (kept,) = tmp_path.glob("job.log.failed-*")
     assert "ZeroDivisionError" in kept.read_text()
+
+
+def test_remarks_of_the_library_stand_in_the_log(tmp_path):
+    path = tmp_path / "job.log"
+    with job(str(path), "label"):
+        logging.getLogger("confvib.dft.engine").warning("x-0: %s", "walltime ends")
+    logging.getLogger("confvib.dft.engine").warning("after the job")
+    assert path.read_text() == "[label] x-0: walltime ends\n"

@@ -70,8 +70,12 @@ def labels(ordered, tmp_path, copies, n_chunks):
                     },
                 },
                 "config_hash": "b",
+                "code": "c",
+                "scratch": str(tmp_path / "scratch"),
+                "kept": str(tmp_path / "kept"),
+                "restart": str(tmp_path / "restart"),
             },
-            "",
+            {"runtime": 720},
             Progress("label", io.StringIO()),
         )
         rows = read_table(path, LABELS).to_pylist()

@@ -68,7 +68,9 @@ def labels(tmp_path_factory):
         {
             "config_id": "s:0",
             "task": "relaxation",
+            "copy": 0,
             "frame": frame,
+            "target_temperature_K": None,
             "numbers": [3, 8, 8, 3, 8, 3, 3, 8],
             "cell": (6.0 * np.eye(3)).ravel().tolist(),
             "positions": (sites + rng.normal(scale=0.1, size=(8, 3))).ravel().tolist(),
