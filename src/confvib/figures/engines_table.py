@@ -151,5 +151,5 @@ def _sentence(row: Row) -> str:
 
 def _order_in_words(row: Row) -> str:
     better = row["kendall_p"] < _USUAL_LEVEL  # False for NaN, too
-    chance = "more than" if better else "no more than"
-    return f"ρ = {plain(row['spearman'], '.2f')}, {chance} chance would give"
+    chance = "more than chance alone gives" if better else "which chance alone may give"
+    return f"ρ = {plain(row['spearman'], '.2f')}, {chance}"

@@ -81,7 +81,7 @@ def test_the_sentence_weighs_the_order_against_chance(tables):
     said = " ".join(engines_text(tables[1]).split())
     assert (
         "labels and other, minima of the first engine: of 3 configurations (of 4) the "
-        "order by energy agrees with ρ = −0.50, more than chance would give, and "
+        "order by energy agrees with ρ = −0.50, more than chance alone gives, and "
         "energies relative to one another differ by 52 meV per cell, 2.0 k_B T at 300 K. "
         "Left out: 1 other: failed."
     ) in said

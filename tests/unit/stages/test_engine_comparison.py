@@ -245,7 +245,7 @@ def test_the_page_says_what_came_out(compared, tmp_path):
     said = " ".join(text.read_text().split())
     assert (
         "first and again, minima of the first engine: of 3 configurations (of 3) the "
-        "order by energy agrees with ρ = 1.00, no more than chance would give, and "
+        "order by energy agrees with ρ = 1.00, which chance alone may give, and "
         "energies relative to one another differ by 0 meV per cell, 0.0 k_B T at 300 K."
     ) in said
     assert (
