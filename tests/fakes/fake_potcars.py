@@ -27,14 +27,15 @@ def potcar_text(element, symbol, valence=1.0):
     )
 
 
-def write_library(root, symbols):
+def write_library(root, symbols, potential_set="POT_GGA_PAW_PBE_54"):
     """Write a library as pymatgen lays it out, for PMG_VASP_PSP_DIR.
 
     Args:
         root: Folder to be made.
         symbols: Symbol of each element, for example {"O": "O_GW"}.
+        potential_set: Folder of a set of potentials.
     """
     for element, symbol in symbols.items():
-        folder = root / "POT_GGA_PAW_PBE" / symbol
+        folder = root / potential_set / symbol
         folder.mkdir(parents=True)
         (folder / "POTCAR").write_text(potcar_text(element, symbol))

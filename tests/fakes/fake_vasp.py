@@ -15,6 +15,11 @@ velocities, and one that drops the block does not.
 STOPCAR is read in every electronic step: LSTOP ends after the ionic step. LABORT leaves
 the electronic loop, and VASP then writes a whole ionic step of unconverged electrons.
 
+It has no electrons and no symmetry: no k-point, cutoff, functional, ISPIN or smearing
+changes an energy, stress is zero, WAVECAR and CHGCAR are blank and never read, and the
+entropy of smearing is a constant. It relaxes by BFGS without VASP's trial steps, needs a
+KPOINTS, writes no vaspout.h5, DOSCAR or EIGENVAL, and is one process without MPI.
+
 Environment:
     FAKE_VASP_LJ, FAKE_VASP_IONIC: The potential (fake_vasp_forces).
     FAKE_VASP, FAKE_VASP_ONLY, FAKE_VASP_ONCE: What goes wrong (fake_vasp_faults):
@@ -195,8 +200,8 @@ def dynamics(run):
 class Bath:
     """What takes energy in and out: nothing, a scaling of velocities, or collisions.
 
-    RANDOM_SEED and the number of steps drawn so far are the state of the collisions;
-    REPORT gives both back, for an INCAR that continues.
+    RANDOM_SEED and the number of steps drawn so far are the state of the collisions.
+    REPORT gives both after each step, for an INCAR that continues.
     """
 
     def __init__(self, incar, masses_amu):

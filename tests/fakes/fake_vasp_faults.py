@@ -10,6 +10,7 @@ from pathlib import Path
 from fake_vasp_inputs import stop
 
 SEGFAULT = "forrtl: severe (174): SIGSEGV, segmentation fault occurred"
+HANG_S = 300
 DISK_FULL = "forrtl: severe (38): error during write, unit 99, file {}/vasprun.xml"
 EDDDAV = "Error EDDDAV: Call to ZHEGV failed. Returncode =   7 1  16"
 ZBRENT = (
@@ -69,7 +70,7 @@ class Faults:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.strikes("hang", step):
             Path("../../pid").write_text(str(os.getpid()))
-            time.sleep(60)
+            time.sleep(HANG_S)
 
     def line_search_fails(self, step):
         """Stop as the minimiser does once it brackets noise, until a repair was made."""

@@ -199,8 +199,15 @@ def label_files(task):
 
 def labels_of(model):
     """Every label file that a force field learns from."""
-    tasks = ID.variants[model].settings.labels
-    return [path for task in tasks for path in label_files(task)]
+    return [
+        path
+        for source in ID.variants[model].settings.labels
+        for path in (
+            [str(ROOT / CFG.labels.imported[source])]
+            if source in CFG.labels.imported
+            else label_files(source)
+        )
+    ]
 
 
 def selection_of(wildcards):

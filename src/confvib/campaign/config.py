@@ -97,10 +97,10 @@ class Campaign(Section):
                 )
                 raise ValueError(message)
         for name, task in self.potentials.learned_from():
-            if getattr(self.labels, task) is None:
+            if task not in self.labels.sources():
                 message = (
                     f"potentials.{name}.labels names {task!r}: expected a section "
-                    f"labels.{task}"
+                    f"labels.{task} or labels.imported.{task}"
                 )
                 raise ValueError(message)
         engine = self.labels.engine
@@ -231,6 +231,7 @@ def _without_nulls(section: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_against_crystal(campaign: Campaign, root: Path) -> None:
     """Stop before anything runs if the CIF cannot host the sets."""
+    from confvib.campaign.label_identity import check_imported_labels
     from confvib.crystal.parent import read_parent
 
     crystal = campaign.crystal
@@ -252,6 +253,7 @@ def _check_against_crystal(campaign: Campaign, root: Path) -> None:
             f"crystal.site_groups = {crystal.site_groups}: {error}"
         ) from None
     check_counts(campaign.crystal, campaign.sets, parent)
+    check_imported_labels(campaign, root)
     for name, settings in campaign.sets.items():
         if settings.imported and not (root / settings.imported).is_file():
             raise ConfigError(

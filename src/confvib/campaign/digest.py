@@ -24,4 +24,5 @@ def plain(section: Section, *without: str) -> dict[str, Any]:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file that a campaign begins with."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -12,10 +12,10 @@ from typing import Any
 from confvib.campaign.config import Campaign
 from confvib.campaign.digest import digest, file_sha256, plain
 from confvib.campaign.engine_settings import definition
+from confvib.campaign.label_identity import carried_hash, label_contents, label_tables
 from confvib.campaign.names import (
     Slice,
     chunk_slice,
-    label_chunks,
     label_slice,
     label_task,
     set_chunks,
@@ -118,6 +118,8 @@ class Identities:
         )
 
     def _labels(self, task: str, chunk: str) -> str:
+        if not chunk:
+            return carried_hash(self._campaign, self._root, task)
         return digest(
             self.configurations(self._campaign.labels.set_of(task)),
             self._campaign.crystal.equivalence,
@@ -134,15 +136,11 @@ class Identities:
         """
         settings = self.variants[name].settings
         values = settings.model_dump(mode="json", exclude=_NO_EFFECT_ON_TRAINING)
-        defaults = {
-            key: field.default
-            for key, field in type(settings).model_fields.items()
-            if not field.is_required()
-        }
+        fields = type(settings).model_fields
         return {
             key: value
             for key, value in values.items()
-            if key not in defaults or value != defaults[key]
+            if fields[key].is_required() or value != fields[key].default
         }
 
     def split(self, name: str) -> dict[str, Any]:
@@ -150,12 +148,13 @@ class Identities:
         return self.variants[name].split(self._campaign.seed)
 
     def label_hashes(self, name: str) -> list[str]:
-        """Return the hashes of all label tables that a force field learns from."""
-        return [
-            self.labels(task, chunk)
-            for task in self.variants[name].settings.labels
-            for chunk in label_chunks(self._campaign, task)
-        ]
+        """Return the hashes that all label tables of a force field carry."""
+        tables = label_tables(self._campaign, self.variants[name].settings.labels)
+        return [self.labels(*table) for table in tables]
+
+    def _label_contents(self, variant: Variant) -> list[str]:
+        carried = self.label_hashes(variant.name)
+        return label_contents(self._campaign, self._root, variant, carried)
 
     def _model(self, name: str) -> str:
         if name in self._shared:
@@ -165,7 +164,7 @@ class Identities:
             self.training(name),
             variant.seed,
             self.split(name),
-            self.label_hashes(name),
+            self._label_contents(variant),
             variant.selection and self.selection(variant.selection),
         )
 
@@ -184,7 +183,7 @@ class Identities:
         return digest(
             plain(owner.settings, "labels", "training", "committee"),
             self.selection_split(table),
-            self.label_hashes(owner.name),
+            self._label_contents(owner),
         )
 
     def members(self, name: str) -> list[str]:
@@ -220,8 +219,8 @@ class Identities:
     def crosscheck_chunks(self) -> list[str]:
         """Return the chunks that hold the configurations of the cross-check.
 
-        Twice as many rows as it takes, since not every cell relaxes; of a complete set,
-        whose size is not known here, the first chunk.
+        Twice as many rows as it takes, since not every cell relaxes; of a complete set
+        (its size is not known here) the first chunk.
         """
         section = self._campaign.crosscheck
         assert section is not None

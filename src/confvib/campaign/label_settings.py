@@ -1,9 +1,9 @@
 """Section ``labels``: which reference energies and forces are computed, and how."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from confvib.campaign.section import Count, Name, Positive, Section, Temperature
 
@@ -132,7 +132,7 @@ class AseSettings(Section):
     ] = Path("envs/cpu.yaml")
 
 
-NO_EFFECT_ON_LABELS = ("command", "keep", "stop_margin_s", "frozen_after_s")
+NO_EFFECT_ON_LABELS = ("command", "keep", "poll_s", "stop_margin_s", "frozen_after_s")
 """Keys of ``labels.vasp`` that say how it is run."""
 
 
@@ -166,6 +166,7 @@ class VaspSettings(Section):
         tuple[str, ...],
         Field(description="files of finished runs to keep, e.g. WAVECAR; none normally"),
     ] = ()
+    poll_s: Annotated[Count, Field(description="time between looks at VASP, s")] = 2
     stop_margin_s: Annotated[
         Count, Field(description="walltime left when VASP ends, to write its files, s")
     ] = 300
@@ -193,6 +194,28 @@ class LabelSettings(Section):
     ionic: IonicSettings = Field(default_factory=IonicSettings)
     ase: AseSettings | None = None
     vasp: VaspSettings | None = None
+    imported: Annotated[
+        dict[Name, Path],
+        Field(
+            description="label tables that `confvib import-vasp` made, by the name that "
+            "potentials.*.labels call them"
+        ),
+    ] = Field(default_factory=dict)
+
+    def sources(self) -> tuple[str, ...]:
+        """Return all that a force field can learn from: tasks and imported tables."""
+        return (*self.tasks(), *self.imported)
+
+    @model_validator(mode="after")
+    def _imported_names_are_free(self) -> Self:
+        for name in self.imported:
+            if name in type(self).model_fields:
+                message = (
+                    f"imported.{name}: {name!r} is a task or key of this section; "
+                    "expected another name"
+                )
+                raise ValueError(message)
+        return self
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of the tasks that the configuration describes."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from ase.data import atomic_numbers
 from pydantic import AfterValidator, Field, model_validator
 
-from confvib.campaign.section import Count, Positive, Section
+from confvib.campaign.section import Count, Name, Positive, Section
 from confvib.forcefield.settings import (
     CutoffFunction,
     FilterInputs,
@@ -91,8 +91,11 @@ class PotentialSettings(Section):
     """Architecture of one SO3krates force field and the labels it learns from."""
 
     labels: Annotated[
-        tuple[Literal["relaxation", "heating", "nve", "nvt"], ...],
-        Field(min_length=1, description="label tasks that supply its frames"),
+        tuple[Name, ...],
+        Field(
+            min_length=1,
+            description="label tasks and names of labels.imported that supply its frames",
+        ),
     ]
     layers: Annotated[Count, Field(description="T, Euclidean transformer blocks")]
     features: Annotated[Count, Field(description="F, width of the atomic features")]

@@ -7,9 +7,11 @@ from confvib.cli.count import count
 from confvib.cli.export import export
 from confvib.cli.import_mlff import import_mlff
 from confvib.cli.import_set import import_set
+from confvib.cli.import_vasp import import_vasp
 
 app = typer.Typer(
-    help="Site-disordered crystals: count, export and import configurations and models.",
+    help="Site-disordered crystals: count, export and import configurations, labels and "
+    "models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -19,3 +21,4 @@ app.command("cost")(cost)
 app.command("export")(export)
 app.command("import-set")(import_set)
 app.command("import-mlff")(import_mlff)
+app.command("import-vasp")(import_vasp)

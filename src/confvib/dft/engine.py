@@ -19,7 +19,13 @@ from confvib.dft.parse import read_output
 from confvib.dft.potcars import read_potcars
 from confvib.dft.preflight import check_installation
 from confvib.dft.run import Ending, RunOutcome, complaint, run_vasp
-from confvib.dft.segments import Continuation, go_on, has_relaxed
+from confvib.dft.segments import (
+    Continuation,
+    go_on,
+    has_relaxed,
+    set_aside,
+    steps_of_last,
+)
 from confvib.dft.settings import VaspSettings
 from confvib.dft.workspace import calculation_key, keep_files, keep_folder, open_folder
 from confvib.errors import Interrupted, LabelError
@@ -177,10 +183,12 @@ class VaspEngine:
             )
             if outcome.ending == Ending.BY_ITSELF:
                 return self._judge(folder, inputs, state, outcome)
+            if outcome.ending == Ending.STOPPED:
+                _require_end(folder, state, inputs)
             before, state = state, self._go_on(folder, inputs)
             reason = outcome.failure
             if outcome.ending == Ending.STOPPED and state.left is not None:
-                raise _interrupted(folder.name, state, inputs)
+                raise _interrupted(folder.name, len(state.frames), inputs)
             if len(state.frames) <= len(before.frames):
                 break
             if state.left is not None:
@@ -199,7 +207,7 @@ class VaspEngine:
 
     def _require_time(self, run: str, state: Continuation, inputs: VaspInputs) -> None:
         if self._deadline.stop() or self._deadline.left_s() < self._patience.margin_s:
-            raise _interrupted(run, state, inputs)
+            raise _interrupted(run, len(state.frames), inputs)
 
     def _judge(
         self, folder: Path, inputs: VaspInputs, state: Continuation, outcome: RunOutcome
@@ -232,9 +240,19 @@ class VaspEngine:
         return output.frames
 
 
-def _interrupted(run: str, state: Continuation, inputs: VaspInputs) -> Interrupted:
+def _require_end(folder: Path, before: Continuation, inputs: VaspInputs) -> None:
+    """End the attempt if a calculation that was stopped is not at its end."""
+    set_aside(folder)
+    n_done = len(before.frames) + steps_of_last(folder)
+    if n_done < int(inputs.incar["NSW"]) and not has_relaxed(
+        max(folder.glob("segment-*"), default=folder)
+    ):
+        raise _interrupted(folder.name, n_done, inputs)
+
+
+def _interrupted(run: str, n_done: int, inputs: VaspInputs) -> Interrupted:
     return Interrupted(
-        f"asked to stop with {len(state.frames)} of {inputs.incar['NSW']} ionic steps of "
+        f"asked to stop with {n_done} of {inputs.incar['NSW']} ionic steps of "
         f"{run} done; the next attempt goes on from there"
     )
 

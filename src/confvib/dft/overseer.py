@@ -3,7 +3,6 @@
 import logging
 import math
 import re
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,11 @@ MONITOR_EVERY_S = 300.0
 
 RECENT_STEPS = 20
 """Ionic steps among which the longest is looked for."""
+
+SETTLED_S = 0.1
+"""A file that has not changed for so long is complete [s]."""
+
+SETTLING_LOOKS = 20
 
 STOPCAR = {
     Order.END_AFTER_STEP: "LSTOP = .TRUE.\n",
@@ -70,12 +74,17 @@ class StopWatch:
 
     def _pass_on(self) -> None:
         why = "the job was asked to end" if self._deadline.stop() else "walltime ends"
-        logger.warning("%s: %s, VASP: %s", self._folder.name, why, self.order.name)
-        contcar = self._folder / "CONTCAR"
-        if self.order == Order.END_AT_ONCE and contcar.is_file():
-            shutil.copyfile(contcar, self._folder / BEFORE_ABORT)
-        if text := STOPCAR.get(self.order):
-            (self._folder / "STOPCAR").write_text(text, encoding="utf-8")
+        told = {
+            Order.END_AFTER_STEP: "is told to end after this ionic step",
+            Order.END_AT_ONCE: "is told to end after this electronic step",
+        }.get(self.order, "is terminated")
+        logger.warning("%s: %s, VASP %s", self._folder.name, why, told)
+        if self.order == Order.END_AT_ONCE:
+            # Without a CONTCAR yet it is empty, and tells that the first step is aborted.
+            contcar = _settled(self._folder / "CONTCAR")
+            (self._folder / BEFORE_ABORT).write_bytes(contcar)
+        if line := STOPCAR.get(self.order):
+            (self._folder / "STOPCAR").write_text(line, encoding="utf-8")
 
 
 class VaspProcess(VaspJob):
@@ -132,6 +141,20 @@ class Overseer(Custodian):
                 return False
             self._checked_at_s = time.monotonic()
         return super()._do_check(handlers, terminate_func)
+
+
+def _settled(path: Path) -> bytes:
+    """Return a file that VASP rewrites after each ionic step, not while it does so."""
+    content = b""
+    for _ in range(SETTLING_LOOKS):
+        if not path.is_file():
+            return b""
+        before = path.stat()
+        time.sleep(SETTLED_S)
+        content, after = path.read_bytes(), path.stat()
+        if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            break
+    return content
 
 
 class _StepTimes:

@@ -138,13 +138,21 @@ def _frame(
         positions=positions,
         energy_eV=float(step["e_fr_energy"]),
         forces_eV_per_A=forces,
-        temperature_K=_temperature_K(step, len(order)),
+        temperature_K=temperature_K(step.get("kinetic", math.nan), len(order)),
         converged=0 < n_electronic < nelm,
         corrections=corrections,
     )
 
 
-def _temperature_K(step: Mapping[str, Any], n_atoms: int) -> float:
-    if "kinetic" not in step:
-        return math.nan
-    return 2 * step["kinetic"] / ((3 * n_atoms - 3) * BOLTZMANN_EV_PER_K)
+def temperature_K(kinetic_eV: float, n_atoms: int) -> float:
+    """Return the temperature of a kinetic energy, the centre of mass at rest.
+
+    Args:
+        kinetic_eV: Kinetic energy of the ions [eV/cell]; nan where they do not move.
+        n_atoms: Number of atoms.
+
+    Returns:
+        Temperature [K]; nan where there is none.
+    """
+    degrees = 3 * n_atoms - 3
+    return 2 * kinetic_eV / (degrees * BOLTZMANN_EV_PER_K) if degrees else math.nan

@@ -182,8 +182,8 @@ def _warnings_to_log() -> Iterator[None]:
         try:
             yield
         finally:
-            for warning in caught:
-                logger.info("custodian: %s", warning.message)
+            for said in dict.fromkeys(str(warning.message) for warning in caught):
+                logger.info("custodian: %s", said)
 
 
 def _last_words(folder: Path) -> str:

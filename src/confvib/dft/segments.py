@@ -152,6 +152,22 @@ def _drop_half_written(folder: Path) -> None:
         wavecar.unlink()
 
 
+def steps_of_last(folder: Path) -> int:
+    """Return how many ionic steps the last segment has, in less time than reading takes.
+
+    A job that was asked to end has seconds left, and the frames of a long run take more.
+
+    Args:
+        folder: Directory of the calculation, its outputs set aside.
+    """
+    last = max(folder.glob("segment-*"), default=None)
+    if last is None or not (last / "vasprun.xml").is_file():
+        return 0
+    with (last / "vasprun.xml").open(encoding="utf-8", errors="replace") as lines:
+        n_steps = sum("</calculation>" in line for line in lines)
+    return max(0, n_steps - (last / BEFORE_ABORT).exists())
+
+
 def has_relaxed(path: Path) -> bool:
     """Return whether VASP says in a folder that it met EDIFFG.
 

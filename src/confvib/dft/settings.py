@@ -61,8 +61,8 @@ class VaspSettings:
         keep: Files of finished calculations that are kept, of `KEEPABLE`.
         stop_margin_s: Walltime that must be left when VASP ends, for its files to be
             written and its frames stored [s], > 0.
-        grace_s: From the scheduler's SIGTERM to the end of VASP [s], > 0. Slurm kills a
-            job 30 s after it (KillWait).
+        grace_s: From the scheduler's SIGTERM to that for VASP [s], > 0. Slurm kills a
+            job 30 s after its own (KillWait), and VASP may take 10 s to die.
         frozen_after_s: VASP that has printed nothing for so long is ended [s], > 0.
 
     Raises:
@@ -77,10 +77,10 @@ class VaspSettings:
     ediffg: float | None = None
     version: str | None = None
     max_corrections: int = 5
-    poll_s: float = 10.0
+    poll_s: float = 2.0
     keep: tuple[str, ...] = ()
     stop_margin_s: float = 300.0
-    grace_s: float = 20.0
+    grace_s: float = 15.0
     frozen_after_s: float = 21_600.0
 
     def __post_init__(self) -> None:

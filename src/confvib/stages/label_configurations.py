@@ -4,7 +4,9 @@ import hashlib
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
@@ -114,6 +116,8 @@ def label_configurations(
     )
     write_table(output, LABELS, rows, provenance)
     finished.remove()
+    with suppress(OSError):  # it stays where something is left in it
+        Path(params["scratch"]).rmdir()
 
 
 def _key(params: Mapping[str, Any], *inputs: str) -> str:

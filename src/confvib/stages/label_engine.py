@@ -71,6 +71,7 @@ def vasp_settings(
             **section,
             "command": resources["vasp_command"],
             "keep": tuple(resources["vasp_keep"].split()),
+            "poll_s": float(resources["vasp_poll_s"]),
             "stop_margin_s": float(resources["vasp_stop_margin_s"]),
             "frozen_after_s": float(resources["vasp_frozen_after_s"]),
         }

@@ -8,6 +8,7 @@ from confvib.tables import (
     contracts,
     crosscheck_contracts,
     engine_contracts,
+    import_contracts,
     phase_contracts,
     sampling_contracts,
     spectra_contracts,
@@ -142,6 +143,11 @@ _WHERE = {
         "imported structure, or (status missing) configuration that none of them is",
         "confvib import-set",
     ),
+    "imported_runs": (
+        "{table}.runs",
+        "finished VASP run",
+        "confvib import-vasp",
+    ),
 }
 
 _HEAD = """\
@@ -177,6 +183,7 @@ def markdown() -> str:
             phase_contracts,
             accuracy_contracts,
             engine_contracts,
+            import_contracts,
         )
         for value in vars(module).values()
         if isinstance(value, TableSchema)

@@ -65,8 +65,8 @@ def write_columns(
     Args:
         path: The file; its folder must exist. It appears complete or not at all.
         schema: The table's contract.
-        parts: Mappings from every column to its values, or to one value for all rows of
-            the part; at least one column of each holds values.
+        parts: Mappings from every column to its values (NumPy or Arrow), or to one value
+            for all rows of the part; at least one column of each holds values.
         provenance: Stored in the file's metadata.
 
     Raises:
@@ -90,14 +90,18 @@ def _from_columns(
             f"{schema.tag}: lacks columns {sorted(set(arrow.names) - set(part))}, has "
             f"unknown columns {sorted(set(part) - set(arrow.names))}"
         )
-    n_rows = next(len(value) for value in part.values() if hasattr(value, "dtype"))
+    n_rows = next(len(value) for value in part.values() if _is_column(value))
     columns = [
         pa.array(part[field.name], field.type)
-        if hasattr(part[field.name], "dtype")
+        if _is_column(part[field.name])
         else pa.repeat(pa.scalar(part[field.name], field.type), n_rows)
         for field in arrow
     ]
     return pa.Table.from_arrays(columns, schema=arrow)
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "dtype") or isinstance(value, pa.Array)
 
 
 def read_table(
@@ -118,6 +122,25 @@ def read_table(
         table = pq.read_table(path)
     _require_expected(path, table.schema, schema, config_hash)
     return table
+
+
+def read_metadata(path: str | Path, schema: TableSchema) -> dict[str, str]:
+    """Read the provenance of a table without its rows.
+
+    Args:
+        path: The file.
+        schema: The contract it must fulfil, version included.
+
+    Returns:
+        Keys of Provenance plus schema.
+
+    Raises:
+        TableError: The file is missing, damaged or of another schema.
+    """
+    with _errors_of(path, schema):
+        found = pq.read_schema(path)
+    _require_expected(path, found, schema, None)
+    return schema_metadata(found)
 
 
 def read_batches(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
 
+from confvib.dft.deadline import Deadline
 from confvib.dft.engine import VaspEngine
 from confvib.dft.settings import VaspSettings
+from confvib.errors import Interrupted
+from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
 
 LENNARD_JONES = {"epsilon": 0.3, "sigma": 1.9, "rc": 4.0}
 FAKE_VASP = Path(__file__).parents[2] / "fakes/fake_vasp.py"
@@ -64,11 +68,28 @@ def settings(values):
     return VaspSettings.from_mapping(values)
 
 
-@pytest.fixture
-def engine(settings, library, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def potential(monkeypatch):
+    """Let VASP compute what it says it computes, and nothing go wrong."""
+    for name in ("FAKE_VASP", "FAKE_VASP_ONCE", "FAKE_VASP_STEP_S", "FAKE_VASP_LOG"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FAKE_VASP_LJ", json.dumps(LENNARD_JONES))
-    monkeypatch.delenv("FAKE_VASP", raising=False)
-    return VaspEngine(settings, tmp_path / "scratch", tmp_path / "kept")
+
+
+@pytest.fixture
+def make_engine(settings, library, tmp_path):
+    """Make engines whose settings differ from the usual ones as told."""
+
+    def make(deadline=None, **changes):
+        changed = replace(settings, **changes)
+        return VaspEngine(changed, tmp_path / "scratch", tmp_path / "kept", deadline)
+
+    return make
+
+
+@pytest.fixture
+def engine(make_engine):
+    return make_engine()
 
 
 @pytest.fixture
@@ -91,3 +112,63 @@ def truth():
         return atoms.get_potential_energy(), atoms.get_forces()
 
     return evaluate
+
+
+class StepLog:
+    """Count the starts and ionic steps that VASP notes in a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def lines(self):
+        return self.path.read_text().splitlines() if self.path.is_file() else []
+
+    def n_steps(self):
+        return sum(line.startswith("step") for line in self.lines())
+
+    def reached(self, n_steps):
+        """Return what asks a job to end after so many further steps, like SIGTERM."""
+        wanted = self.n_steps() + n_steps
+        return Deadline(lambda: self.n_steps() >= wanted)
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    path = tmp_path / "steps.log"
+    monkeypatch.setenv("FAKE_VASP_LOG", str(path))
+    return StepLog(path)
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    return tmp_path / "scratch" / "cfg-7"
+
+
+@pytest.fixture
+def label(cell):
+    """Carry out a task of any kind under a name."""
+    methods = {
+        HeatingTask: "heating_frames",
+        DynamicsTask: "dynamics_frames",
+        RelaxationTask: "relaxation_frames",
+    }
+
+    def carry_out(engine, task, run="cfg-7"):
+        return getattr(engine, methods[type(task)])(cell, task, run)
+
+    return carry_out
+
+
+@pytest.fixture
+def cut_after(make_engine, label, log, monkeypatch):
+    """Ask a job to end after so many further steps; return what it says."""
+
+    def cut(n_steps, task):
+        with monkeypatch.context() as patch:
+            patch.setenv("FAKE_VASP_STEP_S", "0.08")
+            engine = make_engine(log.reached(n_steps), poll_s=0.02)
+            with pytest.raises(Interrupted) as caught:
+                label(engine, task)
+        return str(caught.value)
+
+    return cut

@@ -6,7 +6,7 @@ import pytest
 from custodian.custodian import ErrorHandler
 from custodian.vasp.interpreter import VaspModder
 
-from confvib.dft import handlers, run
+from confvib.dft import handlers, overseer
 from confvib.dft.engine import VaspEngine
 from confvib.dft.settings import VaspSettings
 from confvib.reference.engine import HeatingTask, RelaxationTask
@@ -163,7 +163,7 @@ def test_repair_that_lowers_the_cutoff_is_refused(engine, cell, tmp_path, monkey
     monkeypatch.setattr(
         handlers,
         "allowed_handlers",
-        lambda *, restartable: [*allowed(restartable=restartable), LowerCutoff()],
+        lambda **options: [*allowed(**options), LowerCutoff()],
     )
     trajectory = engine.relaxation_frames(cell, RELAXATION)
     assert not trajectory.completed
@@ -208,11 +208,9 @@ def test_a_ramp_is_not_restarted_from_contcar(engine, cell, tmp_path, monkeypatc
 
 def test_vasp_does_not_outlive_a_handler_that_fails(engine, cell, tmp_path, monkeypatch):
     monkeypatch.setenv("FAKE_VASP", "hang:2")
-    monkeypatch.setattr(run, "MONITOR_EVERY_S", 0.05)
+    monkeypatch.setattr(overseer, "MONITOR_EVERY_S", 0.05)
     pid_file = tmp_path / "pid"
-    monkeypatch.setattr(
-        handlers, "allowed_handlers", lambda *, restartable: [Clumsy(pid_file)]
-    )
+    monkeypatch.setattr(handlers, "allowed_handlers", lambda **_: [Clumsy(pid_file)])
     trajectory = engine.relaxation_frames(cell, RELAXATION)
     assert trajectory.frames == ()
     assert trajectory.reason.startswith("RuntimeError: handler met a file it cannot read")

@@ -59,6 +59,7 @@ def test_heating_incar(cell, settings, potcars, folder):
         "NSW": 5201,
         "ISIF": 2,
         "ISYM": 0,
+        "NBLOCK": 1,
     }
 
 
@@ -143,7 +144,7 @@ def test_element_without_potcar_is_named(cell, settings, potcars):
     ("probability", "ensemble"),
     [
         (0.0, {"MDALGO": 0, "SMASS": -3}),
-        (0.5, {"MDALGO": 1, "ANDERSEN_PROB": 0.5, "SMASS": 0}),
+        (0.5, {"MDALGO": 1, "ANDERSEN_PROB": 0.5, "RANDOM_SEED": [5, 0, 0]}),
     ],
 )
 def test_dynamics_are_microcanonical_or_andersens(

@@ -62,6 +62,14 @@ def test_level_remembers_kpoints_version_and_potcars(level, library):
         (setting(PREC="Accurate"), "changed PREC from None to Accurate"),
         (setting(LREAL=False), "changed LREAL from None to False"),
         (setting(EDIFF=1e-3), "changed EDIFF from 1e-05 to 0.001"),
+        (setting(ICHARG=11), "changed ICHARG from None to 11"),
+        (setting(KSPACING=0.3), "changed KSPACING from None to 0.3"),
+        (setting(LDAUU=[4.0]), "changed LDAUU from None to [4.0]"),
+        (setting(LASPH=True), "changed LASPH from None to True"),
+        (setting(MAGMOM=[1.0]), "changed MAGMOM from None to [1.0]"),
+        (setting(NSW=5), "changed NSW from None to 5"),
+        (setting(ISIF=3), "changed ISIF from None to 3"),
+        (setting(TEBEG=5), "changed TEBEG from None to 5"),
         (
             {"dict": "INCAR", "action": {"_unset": {"SIGMA": 1}}},
             "changed SIGMA from 0.05 to None",
@@ -102,7 +110,7 @@ def test_only_a_relaxation_may_go_on_from_its_last_geometry():
     restart = {"file": "CONTCAR", "action": {"_file_copy": {"dest": "POSCAR"}}}
     assert refusal(restart, INCAR, restartable=True) == ""
     assert refusal(restart, INCAR, restartable=False) == (
-        "started the ramp again from CONTCAR"
+        "started the dynamics again from CONTCAR"
     )
     assert refusal(setting(POTIM=0.25), INCAR, restartable=True) == ""
     assert refusal(setting(POTIM=0.25), INCAR, restartable=False) == (

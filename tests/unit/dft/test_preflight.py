@@ -1,35 +1,105 @@
 import gzip
+import hashlib
+import json
 import re
 import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from confvib.dft import potcars
 from confvib.dft.engine import VaspEngine
-from confvib.dft.preflight import check_vasp
+from confvib.dft.level import level_of_theory
+from confvib.dft.potcars import read_potcars
+from confvib.dft.preflight import Pseudopotential, check_installation
 from confvib.dft.settings import VaspSettings
 from confvib.errors import LabelError
 
 
 def complaint(settings, symbols=("Li", "O")):
     with pytest.raises(LabelError) as caught:
-        check_vasp(settings, symbols)
+        check_installation(settings, symbols)
     return str(caught.value)
 
 
-def test_a_complete_installation_passes(settings, library):
-    check_vasp(settings, ["Li", "O"])
+def of_functional(library, lexch):
+    """Rewrite the library as if made with another functional."""
+    for path in (library / "POTCAR.Li_sv_GW", library / "O_GW" / "POTCAR"):
+        text = re.sub(r"LEXCH  = \w+", f"LEXCH  = {lexch}", path.read_text())
+        path.write_text(text)
+
+
+def test_what_a_complete_installation_is(settings, library):
+    found = check_installation(settings, ["Li", "O"])
+    text = (library / "POTCAR.Li_sv_GW").read_text()
+    assert found.pseudopotentials["Li"] == Pseudopotential(
+        symbol="Li_sv_GW",
+        title="PAW_PBE Li_sv_GW 01Jan2000",
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        lexch="PE",
+        enmax_eV=100.0,
+    )
+    assert found.level_of_theory == level_of_theory(settings, read_potcars(settings))
+    assert found.program == str(Path(sys.executable).absolute())
+    assert found.warnings == ()
+    assert json.loads(json.dumps(asdict(found)))["pseudopotentials"]["O"]["lexch"] == "PE"
+
+
+def test_a_login_node_need_not_have_the_program(values, library):
+    settings = VaspSettings.from_mapping(values | {"command": "no_such_program"})
+    assert check_installation(settings, ["Li"], needs_program=False).program is None
+    with pytest.raises(LabelError, match="is not on PATH"):
+        check_installation(settings, ["Li"])
+
+
+def test_a_cutoff_below_that_of_a_potcar_is_a_warning(values, library):
+    values["incar"] |= {"ENCUT": 90}
+    found = check_installation(VaspSettings.from_mapping(values), ["Li"])
+    assert found.warnings == (
+        "ENCUT is 90 eV, below the ENMAX of 100 eV that POTCAR 'Li_sv_GW' was made for",
+        "ENCUT is 90 eV, below the ENMAX of 100 eV that POTCAR 'O_GW' was made for",
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "lexch", "expected"),
+    [
+        ({}, "CA", "PE, which goes with potcar_functional 'PBE_54'"),
+        ({}, "91", "PE, which goes with potcar_functional 'PBE_54'"),
+        ({"GGA": "PS"}, "CA", "PE, which goes with GGA = PS in incar"),
+        ({"GGA": "CA"}, "PE", "CA, which goes with GGA = CA in incar"),
+        ({"GGA": 91}, "PE", "91, which goes with GGA = 91 in incar"),
+    ],
+)
+def test_potcars_of_another_functional(values, library, keys, lexch, expected):
+    values["incar"] |= keys
+    of_functional(library, lexch)
+    assert complaint(VaspSettings.from_mapping(values)) == (
+        "POTCAR 'Li_sv_GW' (PAW_PBE Li_sv_GW 01Jan2000) was made with LEXCH = "
+        f"{lexch}; expected {expected}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "lexch"), [({"METAGGA": "R2SCAN"}, "CA"), ({"GGA": "PS"}, "PE")]
+)
+def test_functionals_that_have_no_potcars_of_their_own(values, library, keys, lexch):
+    values["incar"] |= keys
+    of_functional(library, lexch)
+    check_installation(VaspSettings.from_mapping(values), ["Li", "O"])
 
 
 def test_compressed_potcars_are_found(settings, library):
     plain = library / "POTCAR.Li_sv_GW"
     shutil.move(plain, library / "unpacked")
     with pytest.raises(LabelError):
-        check_vasp(settings, ["Li"])
+        check_installation(settings, ["Li"])
     (library / "POTCAR.Li_sv_GW.gz").write_bytes(
         gzip.compress((library / "unpacked").read_bytes())
     )
-    check_vasp(settings, ["Li"])
+    check_installation(settings, ["Li"])
 
 
 def test_unset_library(settings, library, monkeypatch):
@@ -120,6 +190,19 @@ def test_command_that_cannot_start(values, library, tmp_path, command, message):
         ({"ediffg": 0.0}, r"ediffg is 0, expected a value > 0 \[eV\] or < 0"),
         ({"max_corrections": 0}, "max_corrections is 0, expected an integer >= 1"),
         ({"poll_s": 0.0}, r"poll_s is 0\.0, expected a time > 0 \[s\]"),
+        ({"grace_s": -1}, r"grace_s is -1, expected a time > 0 \[s\]"),
+        (
+            {"keep": ["POTCAR"]},
+            r"keep is \['POTCAR'\], expected names among WAVECAR, CHGCAR",
+        ),
+        (
+            {"incar": {"ENCUT": 500, "icharg": 11}},
+            "incar sets ICHARG = 11, which keeps the charge density as it is",
+        ),
+        (
+            {"incar": {"ENCUT": 500, "ANDERSEN_PROB": 0.1, "RANDOM_SEED": "1 0 0"}},
+            r"incar sets \['ANDERSEN_PROB', 'RANDOM_SEED'\], which the task decides",
+        ),
     ],
 )
 def test_settings_outside_their_domain(values, change, message):
