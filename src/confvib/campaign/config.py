@@ -15,6 +15,7 @@ from confvib.campaign.accuracy_settings import AccuracySettings
 from confvib.campaign.composition import check_counts
 from confvib.campaign.crosscheck_settings import CrosscheckSettings
 from confvib.campaign.crystal_settings import CrystalSettings, SetSettings
+from confvib.campaign.engine_settings import EngineComparisonSettings
 from confvib.campaign.label_settings import LabelSettings
 from confvib.campaign.mistakes import describe
 from confvib.campaign.model_settings import PotentialsSettings
@@ -55,6 +56,7 @@ class Campaign(Section):
     surrogate: SurrogateSettings | None = None
     sampling: SamplingSettings | None = None
     accuracy: AccuracySettings | None = None
+    engine_comparison: EngineComparisonSettings | None = None
     phases: Annotated[
         dict[PhaseName, PhaseSettings],
         Field(description="other phases of the same composition, compared with this one"),
@@ -138,6 +140,12 @@ class Campaign(Section):
     def _sampling_agrees(self) -> Self:
         if self.sampling is not None:
             self.sampling.check(self.sets, self.reduced_temperatures_K)
+        return self
+
+    @model_validator(mode="after")
+    def _engine_comparison_agrees(self) -> Self:
+        if self.engine_comparison is not None:
+            self.engine_comparison.check(self.sets)
         return self
 
     @model_validator(mode="after")
