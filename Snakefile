@@ -20,6 +20,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/configurations.smk"
 include: "workflow/rules/labels.smk"
+include: "workflow/rules/datasets.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/relaxation.smk"
 include: "workflow/rules/committee.smk"
@@ -42,6 +43,7 @@ rule all:
     default_target: True
     input:
         rules.render_gibbs_table.output,
+        expand(rules.render_dataset.output, potential=MODELS),
         expand(rules.plot_parity.output, model=MODELS),
         expand(rules.plot_history.output, model=MODELS),
         expand(rules.plot_free_energies.output, set=SETS, level=LEVELS),

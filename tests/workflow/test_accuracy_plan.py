@@ -10,6 +10,7 @@ def test_both_roads_are_planned_for_the_unseen_rows(workflow, tmp_path):
         "accuracy": 1,
         "enumerate_configurations": 1,
         "label_configurations": 2,
+        "assemble_dataset": 1,
         "train_potential": 1,
         "relax_configurations": 2,
         "compute_normal_modes": 2,

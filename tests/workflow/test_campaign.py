@@ -23,6 +23,7 @@ REDUCTION = {
     "all": 1,
 }
 MD_MODEL = {"train_potential": 1, "evaluate_potential": 1, "plot_parity": 1}
+DATASET = {"assemble_dataset": 1, "render_dataset": 1}
 CHANGES = {
     "reduction alone": (
         {"thermodynamics": {"bootstrap_samples": 30}},
@@ -51,9 +52,17 @@ CHANGES = {
         {"potentials": {"md": {"training": {"max_epochs": 4}}}},
         MD_MODEL | {"plot_history": 1, "all": 1},
     ),
+    "rule of splitting": (
+        {"potentials": {"md": {"dataset": {"split": "configuration"}}}},
+        MD_MODEL | {"plot_history": 1, "render_dataset": 1, "all": 1},
+    ),
+    "bound of a data set": (
+        {"potentials": {"md": {"dataset": {"max_force_eV_per_A": 100.0}}}},
+        MD_MODEL | DATASET | {"plot_history": 1, "all": 1},
+    ),
     "heating labels": (
         {"labels": {"heating": {"n_steps": 70}}},
-        MD_MODEL | {"label_configurations": 1, "plot_history": 1, "all": 1},
+        MD_MODEL | DATASET | {"label_configurations": 1, "plot_history": 1, "all": 1},
     ),
     "a larger sample": (
         {"sets": {"6_8": {"sample": 3, "chunks": 3}}},

@@ -28,7 +28,10 @@ def test_no_labels_are_computed_if_all_are_imported(workflow, tmp_path, imported
         "labels": {"imported": {"mine": str(imported)}},
         "potentials": {"relax": {"labels": ["mine"]}, "md": {"labels": ["mine"]}},
     }
-    assert workflow(tmp_path).plan(changes, *MODELS) == {"train_potential": 2}
+    assert workflow(tmp_path).plan(changes, *MODELS) == {
+        "assemble_dataset": 1,  # of the same labels, so both have it
+        "train_potential": 2,
+    }
 
 
 def test_imported_labels_join_computed_ones(workflow, tmp_path, imported):
@@ -39,6 +42,7 @@ def test_imported_labels_join_computed_ones(workflow, tmp_path, imported):
     assert workflow(tmp_path).plan(changes, MODELS[0]) == {
         "enumerate_configurations": 1,
         "label_configurations": 1,
+        "assemble_dataset": 1,
         "train_potential": 1,
     }
 

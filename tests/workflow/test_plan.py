@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 PRODUCTION = {
     "all": 1,
+    "assemble_dataset": 2,
     "average_spectra": 2,
     "compare_phases": 1,
     "compute_normal_modes": 376,
@@ -21,10 +22,12 @@ PRODUCTION = {
     "plot_phase_stability": 1,
     "reduce_thermodynamics": 3,
     "relax_configurations": 376,
+    "render_dataset": 2,
     "render_gibbs_table": 1,
     "render_phase_stability": 1,
     "sample_dynamics": 752,
     "train_potential": 2,
+    "tetragonal_assemble_dataset": 2,
     "tetragonal_average_spectra": 1,
     "tetragonal_compute_normal_modes": 1,
     "tetragonal_enumerate_configurations": 1,
@@ -36,6 +39,7 @@ PRODUCTION = {
     "tetragonal_plot_pdos": 1,
     "tetragonal_reduce_thermodynamics": 1,
     "tetragonal_relax_configurations": 1,
+    "tetragonal_render_dataset": 2,
     "tetragonal_render_gibbs_table": 1,
     "tetragonal_sample_dynamics": 2,
     "tetragonal_train_potential": 2,
@@ -119,6 +123,12 @@ def test_the_workflow_lints(workflow, tmp_path):
     assert "Congratulations" in answer.stdout + answer.stderr
 
 
+def test_a_sweep_learns_from_one_data_set(workflow, tmp_path):
+    planned = workflow(tmp_path, overlay=None).plan(None, "selection_gain")
+    assert planned["train_potential"] == 16
+    assert planned["assemble_dataset"] == 1
+
+
 SHARED = {"phases": {"tetragonal": {"force_field": "shared"}}}
 EXACT = {
     "labels": {"engine": "ionic"},
@@ -134,6 +144,7 @@ def test_a_phase_with_a_shared_force_field_trains_nothing(workflow, tmp_path):
     assert workflow(tmp_path, overlay=None).plan(SHARED, target) == {
         "enumerate_configurations": 1,
         "label_configurations": 128,
+        "assemble_dataset": 1,
         "train_potential": 1,
         "tetragonal_enumerate_configurations": 1,
         "tetragonal_relax_configurations": 1,

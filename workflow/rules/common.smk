@@ -18,6 +18,11 @@ from confvib.campaign.companions import (
 )
 from confvib.campaign.composition import group_counts
 from confvib.campaign.config import load_campaign
+from confvib.campaign.dataset_identity import (
+    dataset_bounds,
+    dataset_hash,
+    dataset_of,
+)
 from confvib.campaign.digest import plain
 from confvib.campaign.engine_identity import (
     engine_energies,
@@ -90,6 +95,7 @@ wildcard_constraints:
     set="|".join([*SETS, "all"]),
     chunk="[0-9]{4}",
     model="|".join(ID.variants),
+    potential="|".join(POTENTIALS),
     selection="|".join([*POTENTIALS, *SWEEPS]),
     sweep="|".join(SWEEPS),
     task="|".join(TASKS),
@@ -216,11 +222,22 @@ def selection_of(wildcards):
     return f"{RESULTS}/selections/{table}.parquet" if table else []
 
 
+def dataset_table(model):
+    """The data set that a force field learns from."""
+    name = dataset_of(CFG, ID.variants[model].settings)
+    return f"{RESULTS}/datasets/{name}.parquet"
+
+
+def dataset_hashes(model):
+    """The hashes that a data set and the labels in it, in their order, must carry."""
+    return {"dataset": dataset_hash(ID, model), "labels": ID.label_hashes(model)}
+
+
 def training_hashes(wildcards):
-    """The hashes that a training's labels, in their order, and selection must carry."""
+    """The hashes that a training's labels, data set and selection must carry."""
     table = ID.variants[wildcards.model].selection
     return {
-        "labels": ID.label_hashes(wildcards.model),
+        **dataset_hashes(wildcards.model),
         "selection": ID.selection(table) if table else "",
     }
 

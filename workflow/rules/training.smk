@@ -4,6 +4,9 @@
 rule select_frames:
     input:
         labels=lambda wildcards: labels_of(ID.selection_owner(wildcards.selection).name),
+        dataset=lambda wildcards: dataset_table(
+            ID.selection_owner(wildcards.selection).name
+        ),
     output:
         selection=f"{RESULTS}/selections/{{selection}}.parquet",
     log:
@@ -23,9 +26,9 @@ rule select_frames:
         ),
         split=lambda wildcards: ID.selection_split(wildcards.selection),
         config_hash=lambda wildcards: ID.selection(wildcards.selection),
-        expected=lambda wildcards: {
-            "labels": ID.label_hashes(ID.selection_owner(wildcards.selection).name)
-        },
+        expected=lambda wildcards: dataset_hashes(
+            ID.selection_owner(wildcards.selection).name
+        ),
         code=code("select_frames"),
     message:
         "Choose training frames for {wildcards.selection}"
@@ -36,6 +39,7 @@ rule select_frames:
 rule train_potential:
     input:
         labels=lambda wildcards: labels_of(wildcards.model),
+        dataset=lambda wildcards: dataset_table(wildcards.model),
         selection=selection_of,
     output:
         model=f"{RESULTS}/models/{{model}}/model.msgpack",

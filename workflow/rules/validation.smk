@@ -4,6 +4,7 @@
 rule evaluate_potential:
     input:
         labels=lambda wildcards: labels_of(wildcards.model),
+        dataset=lambda wildcards: dataset_table(wildcards.model),
         models=lambda wildcards: expand(
             rules.train_potential.output.model, model=ID.members(wildcards.model)
         ),

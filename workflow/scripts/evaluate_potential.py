@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 with job(snakemake.log[0], f"evaluate {snakemake.wildcards.model}") as progress:
     evaluate_potential(
-        labels=list(snakemake.input.labels),
-        models=list(snakemake.input.models),
-        selection=snakemake.input.get("selection") or None,
+        inputs={
+            **dict(snakemake.input),
+            "selection": snakemake.input.get("selection") or None,
+        },
         outputs=dict(snakemake.output),
         role=snakemake.wildcards.model,
         params=dict(snakemake.params),

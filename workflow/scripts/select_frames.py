@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 with job(snakemake.log[0], f"select {snakemake.wildcards.selection}") as progress:
     select_frames(
         labels=list(snakemake.input.labels),
+        dataset=snakemake.input.dataset,
         output=snakemake.output.selection,
         params=dict(snakemake.params),
         progress=progress,

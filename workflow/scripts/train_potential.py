@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
 with job(snakemake.log[0], f"train {snakemake.wildcards.model}") as progress:
     train_potential(
-        labels=list(snakemake.input.labels),
+        inputs={
+            **dict(snakemake.input),
+            "selection": snakemake.input.get("selection") or None,
+        },
         model=snakemake.output.model,
         history=snakemake.output.history,
         role=snakemake.wildcards.model,
-        selection=snakemake.input.get("selection") or None,
         params=dict(snakemake.params),
         resources=dict(snakemake.resources),
         progress=progress,

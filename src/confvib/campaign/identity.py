@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from confvib.campaign.config import Campaign
+from confvib.campaign.dataset_identity import dataset_changes, training_settings
 from confvib.campaign.digest import digest, file_sha256, plain
 from confvib.campaign.engine_settings import definition
 from confvib.campaign.label_identity import carried_hash, label_contents, label_tables
@@ -34,12 +35,6 @@ ENUMERATION_CONTRACT = 1
 Enumeration is upstream of every job, so it is the one stage that is not rerun because
 its code was edited: it checks its own result, and this number says when it changed.
 """
-
-_NO_EFFECT_ON_TRAINING = {
-    "committee": True,
-    "training": {"microbatch", "save_interval_min"},
-}
-"""Keys of a potential that change no training; its batch size does."""
 
 
 class Identities:
@@ -130,18 +125,8 @@ class Identities:
         )
 
     def training(self, name: str) -> dict[str, Any]:
-        """Return the settings that determine a force field, batch size included.
-
-        An option at its default is left out, so that a new one makes nothing stale.
-        """
-        settings = self.variants[name].settings
-        values = settings.model_dump(mode="json", exclude=_NO_EFFECT_ON_TRAINING)
-        fields = type(settings).model_fields
-        return {
-            key: value
-            for key, value in values.items()
-            if fields[key].is_required() or value != fields[key].default
-        }
+        """Return the settings that determine a force field, batch size included."""
+        return training_settings(self.variants[name].settings)
 
     def split(self, name: str) -> dict[str, Any]:
         """Return what decides which frames train, validate and test a force field."""
@@ -152,8 +137,9 @@ class Identities:
         tables = label_tables(self._campaign, self.variants[name].settings.labels)
         return [self.labels(*table) for table in tables]
 
-    def _label_contents(self, variant: Variant) -> list[str]:
-        carried = self.label_hashes(variant.name)
+    def label_contents(self, name: str) -> list[str]:
+        """Return what all label tables of a force field are known by."""
+        variant, carried = self.variants[name], self.label_hashes(name)
         return label_contents(self._campaign, self._root, variant, carried)
 
     def _model(self, name: str) -> str:
@@ -164,7 +150,7 @@ class Identities:
             self.training(name),
             variant.seed,
             self.split(name),
-            self._label_contents(variant),
+            self.label_contents(name),
             variant.selection and self.selection(variant.selection),
         )
 
@@ -181,9 +167,10 @@ class Identities:
         """Return the hash of a table of chosen training frames."""
         owner = self.selection_owner(table)
         return digest(
-            plain(owner.settings, "labels", "training", "committee"),
+            plain(owner.settings, "labels", "training", "committee", "dataset")
+            | dataset_changes(owner.settings),
             self.selection_split(table),
-            self._label_contents(owner),
+            self.label_contents(owner.name),
         )
 
     def members(self, name: str) -> list[str]:

@@ -87,6 +87,30 @@ class TrainingSettings(Section):
         return self
 
 
+class DatasetSettings(Section):
+    """Which labelled frames a force field may learn from, and how they are split."""
+
+    split: Annotated[
+        Literal["frame", "configuration"],
+        Field(
+            description="test and validation frames are drawn from all frames, as the "
+            "paper does, or are those of configurations that no training frame has"
+        ),
+    ] = "frame"
+    max_force_eV_per_A: Annotated[
+        Positive | None,
+        Field(description="frames with a larger force on an atom are outliers, eV/Å"),
+    ] = None
+    min_distance_A: Annotated[
+        Positive | None,
+        Field(description="frames with two atoms closer than this are outliers, Å"),
+    ] = None
+    duplicates: Annotated[
+        Literal["keep", "drop"],
+        Field(description="frames whose atoms sit where those of an earlier one do"),
+    ] = "keep"
+
+
 class PotentialSettings(Section):
     """Architecture of one SO3krates force field and the labels it learns from."""
 
@@ -141,6 +165,9 @@ class PotentialSettings(Section):
             "eV/atom; the mean of what remains is taken off, too. null: the mean alone"
         ),
     ] = None
+    dataset: Annotated[
+        DatasetSettings, Field(description="which of their frames are used, and for what")
+    ] = DatasetSettings()
     training: TrainingSettings
     committee: Annotated[
         Count,

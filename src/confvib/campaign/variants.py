@@ -47,9 +47,11 @@ class Variant:
     point: dict[str, Any] = field(default_factory=dict)
 
     def split(self, seed: int) -> dict[str, Any]:
-        """Return what the split functions need besides the number of frames."""
-        training = self.settings.training
+        """Return what the split functions need besides the frames."""
+        training, by = self.settings.training, self.settings.dataset.split
         return {
+            # As before there was a choice, so that the default makes nothing stale.
+            **({} if by == "frame" else {"by": by}),
             "n_train": training.n_train,
             "n_valid": training.n_valid,
             "n_test": training.n_test,

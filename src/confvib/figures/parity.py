@@ -20,6 +20,7 @@ from confvib.figures.style import (
 
 # Drawn in this order, so that the test frames, which judge the model, lie on top.
 _SPLIT_COLOUR = {"train": SKY, "valid": BLUE, "test": VERMILION}
+_JUDGED = {"test": "test", "test_unseen": "of which new configurations"}
 # Above this a vector marker per point makes the file slow to open.
 _MAX_VECTOR_POINTS = 2000
 
@@ -37,7 +38,8 @@ def parity_figure(predictions: pd.DataFrame, metrics: pd.DataFrame, model: str) 
     Returns:
         Energies in meV/atom relative to the mean reference energy per atom of the frames
         drawn, and force components in eV/Å; the errors of the test frames, from
-        ``metrics``, stand in the panels. Below, the histogram of predicted − reference
+        ``metrics``, stand in the panels, and of those among them whose configuration
+        neither trained nor validated. Below, the histogram of predicted − reference
         of each split, within four root-mean-square errors of zero.
 
     Raises:
@@ -64,16 +66,16 @@ def parity_figure(predictions: pd.DataFrame, metrics: pd.DataFrame, model: str) 
             for axes in panels.flat:
                 say_instead(axes, "no frames to compare")
             return figure
-        test = _test_metrics(metrics, model)
+        errors = [_errors_of(metrics, model, split) for split in _JUDGED]
         energies = _energies_meV_per_atom(used.rows)
         _draw(panels[0, 0], energies, "frames")
         _label(panels[0, 0], "energy − mean reference", "meV/atom")
-        _write_errors(panels[0, 0], test, "energy", "meV_per_atom", "meV/atom")
+        _write_errors(panels[0, 0], errors, "energy", "meV_per_atom", "meV/atom")
         _draw_errors(panels[1, 0], energies, 1.0, "error of energy (meV/atom)")
         forces = _force_components(used.rows)
         _draw(panels[0, 1], forces, "components")
         _label(panels[0, 1], "force component", "eV/Å")
-        _write_errors(panels[0, 1], test, "force", "meV_per_A", "meV/Å")
+        _write_errors(panels[0, 1], errors, "force", "meV_per_A", "meV/Å")
         _draw_errors(panels[1, 1], forces, 1e3, "error of force component (meV/Å)")
     return figure
 
@@ -169,22 +171,24 @@ def _label(axes: Axes, quantity: str, unit: str) -> None:
     axes.set_ylabel(f"predicted {quantity} ({unit})")
 
 
-def _test_metrics(metrics: pd.DataFrame, model: str) -> pd.Series | None:
+def _errors_of(metrics: pd.DataFrame, model: str, split: str) -> pd.Series | None:
     require_columns(metrics, ["model", "split", "status", "n_frames"])
-    mask = (metrics["model"] == model) & (metrics["split"] == "test")
-    test = chosen_rows(metrics, (mask & (metrics["status"] == "ok")).to_numpy(bool))
-    return None if test.empty else test.iloc[0]
+    mask = (metrics["model"] == model) & (metrics["split"] == split)
+    found = chosen_rows(metrics, (mask & (metrics["status"] == "ok")).to_numpy(bool))
+    return None if found.empty else found.iloc[0]
 
 
 def _write_errors(
-    axes: Axes, test: pd.Series | None, quantity: str, suffix: str, unit: str
+    axes: Axes, errors: list[pd.Series | None], quantity: str, suffix: str, unit: str
 ) -> None:
-    if test is None:
-        text = "test errors: not available"
-    else:
-        mae, rmse = (test[f"{quantity}_{kind}_{suffix}"] for kind in ("mae", "rmse"))
-        text = (
-            f"test, {test['n_frames']:.0f} frames\n"
-            f"MAE {mae:.3g} {unit}\nRMSE {rmse:.3g} {unit}"
-        )
+    """Write the errors of the test frames, and of those of unseen configurations."""
+    texts = []
+    for row, name in zip(errors, _JUDGED.values(), strict=True):
+        if row is not None:
+            mae, rmse = (row[f"{quantity}_{kind}_{suffix}"] for kind in ("mae", "rmse"))
+            texts.append(
+                f"{name}, {row['n_frames']:.0f} frames\n"
+                f"MAE {mae:.3g} {unit}\nRMSE {rmse:.3g} {unit}"
+            )
+    text = "\n".join(texts) or "test errors: not available"
     axes.text(0.04, 0.97, text, va="top", transform=axes.transAxes)

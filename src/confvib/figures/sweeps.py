@@ -13,7 +13,13 @@ from matplotlib.ticker import (
     ScalarFormatter,
 )
 
-from confvib.figures.rows import UsableRows, chosen_rows, real_column, usable_rows
+from confvib.figures.rows import (
+    UsableRows,
+    chosen_rows,
+    real_column,
+    require_columns,
+    usable_rows,
+)
 from confvib.figures.style import (
     BLUE,
     GREY,
@@ -109,8 +115,11 @@ def selection_gain_figure(sweep: pd.DataFrame) -> Figure:
 
 
 def _usable(sweep: pd.DataFrame) -> UsableRows:
+    require_columns(sweep, ["split"])
+    # Errors over some of the test frames are not curves of their own here.
+    whole = sweep["split"].isin(["train", "valid", "test"]).to_numpy(bool)
     return usable_rows(
-        sweep,
+        chosen_rows(sweep, whole),
         [
             "n_train",
             "selection",

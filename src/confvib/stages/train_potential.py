@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from confvib.forcefield.checkpoint import fingerprint, save_model
 from confvib.forcefield.settings import So3kratesSettings, settings_from
 from confvib.stages.job import Progress
-from confvib.stages.labelled_frames import read_labelled_frames, training_rows
+from confvib.stages.labelled_frames import DataSet, training_rows
 from confvib.stages.runtime import configure_jax
 from confvib.stages.termination import termination
 from confvib.tables.contracts import HISTORY
@@ -19,7 +19,7 @@ from confvib.tables.provenance import collect
 from confvib.training.loop import train
 from confvib.training.restart import Restart
 from confvib.training.settings import TrainingSettings
-from confvib.training.split import split_at
+from confvib.training.split import split_into
 from confvib.training.state import HistoryRow
 from confvib.training.watch import Watch
 
@@ -27,11 +27,10 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 def train_potential(
-    labels: Sequence[str],
+    inputs: Mapping[str, Any],
     model: str,
     history: str,
     role: str,
-    selection: str | None,
     params: Mapping[str, Any],
     resources: Mapping[str, Any],
     progress: Progress,
@@ -42,20 +41,23 @@ def train_potential(
     the job is told to end; the next attempt goes on from there.
 
     Args:
-        labels: The ``labels`` tables.
+        inputs: Paths of the ``labels`` tables, of the ``dataset`` table made from them
+            and of the ``selection`` table; the last is None where frames are drawn.
         model: The checkpoint to write.
         history: The ``history`` table to write.
         role: Name of the force field: ``relax``, ``md`` or a variant of one.
-        selection: The ``selection`` table; None where training frames are drawn.
         params: Parameters of the rule.
         resources: Its resources: what changes the cost, and no result.
         progress: Where to report.
     """
     started = time.monotonic()
     configure_jax()
-    _, frames, said = read_labelled_frames(labels, params["expected"]["labels"])
-    progress.say(said)
-    split = split_at(frames, training_rows(len(frames), params, selection))
+    data = DataSet(inputs["dataset"], inputs["labels"], params["expected"])
+    progress.say(data.said())
+    rows = training_rows(data, params, inputs["selection"])
+    train_frames, valid_frames = data.frames(rows.train), data.frames(rows.valid)
+    no_frames = train_frames.select(rows.test[:0])  # a training looks at no test frame
+    split = split_into(train_frames, valid_frames, no_frames)
     key = (params["config_hash"], split.data_hash, params["code"])
     restart = Restart(
         Path(params["restart"]),
@@ -79,7 +81,7 @@ def train_potential(
         collect(
             params["config_hash"],
             started=started,
-            inputs=labels,
+            inputs=[inputs["dataset"], *inputs["labels"]],
             model_fingerprint=fingerprint(trained),
             note=f"parameters of epoch {result.best_epoch}",
         ),

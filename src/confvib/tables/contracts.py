@@ -84,12 +84,18 @@ HISTORY = TableSchema(
 
 PREDICTIONS = TableSchema(
     "predictions",
-    2,
+    3,
     (
         CONFIG_ID,
         Column("task", TEXT, "label task the frame comes from"),
+        Column("copy", COUNT, "which trajectory of this configuration and task, from 0"),
         Column("frame", COUNT, "ionic step within its trajectory"),
         Column("split", TEXT, "train, valid or test"),
+        Column(
+            "configuration_seen",
+            FLAG,
+            "does a training or validation frame have its configuration",
+        ),
         Column("n_atoms", COUNT, "atoms in the cell"),
         Column("energy_reference_eV", REAL, "label", "eV"),
         Column("energy_predicted_eV", REAL, "force field", "eV"),
@@ -127,10 +133,15 @@ ERRORS = (
 
 METRICS = TableSchema(
     "metrics",
-    2,
+    3,
     (
         Column("model", TEXT, "relax, md or a variant of one"),
-        Column("split", TEXT, "train, valid or test"),
+        Column(
+            "split",
+            TEXT,
+            "train, valid or test; test_seen and test_unseen are those test frames "
+            "whose configuration a training or validation frame has, and the others",
+        ),
         *ERRORS,
         *_SPREAD,
         *STATUS,

@@ -51,6 +51,7 @@ _WHERE = {
         "set of the union, temperature, level and convention",
         "reduce_thermodynamics",
     ),
+    "dataset": ("datasets/{potential}", "labelled frame", "assemble_dataset"),
     "selection": ("selections/{selection}", "chosen training frame", "select_frames"),
     "sweep": ("sweeps/{sweep}", "training and split", "tabulate_sweep"),
     "crosscheck_free_energies": (

@@ -166,7 +166,9 @@ def read_batches(
     Raises:
         TableError: As read_table.
     """
-    with _errors_of(path, schema), pq.ParquetFile(path) as file:
+    # Otherwise Arrow holds the whole of a row group, which may be the whole file.
+    streamed = {"pre_buffer": False, "buffer_size": 1 << 20}
+    with _errors_of(path, schema), pq.ParquetFile(path, **streamed) as file:
         _require_expected(path, file.schema_arrow, schema, config_hash)
         yield from file.iter_batches(batch_size=batch_size, columns=list(columns))
 

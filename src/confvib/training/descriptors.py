@@ -1,6 +1,6 @@
 """One vector per frame from the model's own features, for choosing training frames."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from confvib.forcefield.model import initial_parameters
 from confvib.forcefield.neighbors import NeighborTable
 from confvib.forcefield.network import So3krates, So3kratesSettings, edge_geometry
-from confvib.training.dataset import Batch, Frames, capacity_of, device_batch, slices
+from confvib.training.dataset import Batch, Frames, capacity_of, device_batch
 
 _SEED = 0
 """Of the untrained parameters: the same network for every campaign."""
@@ -23,10 +23,8 @@ _SLOTS = 8
 """Neighbour slots are rounded up to a multiple, so that few programs are compiled."""
 
 
-def frame_descriptors(
-    settings: So3kratesSettings, frames: Frames, *, batch_size: int = 16
-) -> NDArray[np.float64]:
-    r"""Average the final features of an untrained network over the atoms of each species.
+class Descriptors:
+    r"""Averages the final features of an untrained network over each species' atoms.
 
     .. math:: D = \bigoplus_Z \frac{1}{N_Z} \sum_{i: Z_i = Z} f_i
 
@@ -36,27 +34,32 @@ def frame_descriptors(
 
     Args:
         settings: Architecture; cutoff, layers and degrees set what the features see.
-        frames: Frames of one composition; their labels are not used.
-        batch_size: Frames evaluated together.
-
-    Returns:
-        Descriptors, ``(B, species * F)``.
+        species: Atomic numbers Z that occur in any frame.
     """
-    parameters = initial_parameters(settings, jax.random.key(_SEED))
-    species = tuple(int(z) for z in np.unique(frames.numbers))
-    evaluate = jax.jit(partial(_species_means, settings, species))
-    parts = []
-    for part in slices(len(frames), batch_size):
-        chosen = frames.select(np.arange(len(frames))[part])
-        capacity = capacity_of(chosen, cutoff_A=settings.cutoff_A)
+
+    def __init__(self, settings: So3kratesSettings, species: Sequence[int]) -> None:
+        self._cutoff_A = settings.cutoff_A
+        self._parameters = initial_parameters(settings, jax.random.key(_SEED))
+        self._evaluate = jax.jit(partial(_species_means, settings, tuple(species)))
+        self.length = len(species) * settings.features
+
+    def __call__(self, frames: Frames) -> NDArray[np.float32]:
+        """Describe frames; few at a time, for all of them are on the device together.
+
+        Args:
+            frames: Frames of one composition; their labels are not used.
+
+        Returns:
+            Descriptors, ``(B, length)``.
+        """
+        capacity = capacity_of(frames, cutoff_A=self._cutoff_A)
         batch = device_batch(
-            chosen,
+            frames,
             shifts_eV=np.zeros(100),
-            cutoff_A=settings.cutoff_A,
+            cutoff_A=self._cutoff_A,
             capacity=-(-capacity // _SLOTS) * _SLOTS,
         )
-        parts.append(np.asarray(evaluate(parameters, batch), np.float64))
-    return np.concatenate(parts)
+        return np.asarray(self._evaluate(self._parameters, batch))
 
 
 def _species_means(

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from confvib.errors import TrainingError
 
+_AT_A_TIME = 4096
+
 
 @dataclass(frozen=True)
 class FarthestPoints:
@@ -22,7 +24,7 @@ class FarthestPoints:
     distances: NDArray[np.float64]
 
 
-def farthest_points(points: NDArray[np.float64], n_points: int) -> FarthestPoints:
+def farthest_points(points: NDArray[np.floating], n_points: int) -> FarthestPoints:
     r"""Choose points that cover a set.
 
     .. math:: p_{k+1} = \arg\max_p \min_{j \le k} |p - p_j|
@@ -47,14 +49,25 @@ def farthest_points(points: NDArray[np.float64], n_points: int) -> FarthestPoint
         raise TrainingError(
             f"cannot choose {n_points} farthest points of {len(points)} frames"
         )
-    from_mean = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    from_mean = _distances(points, points.mean(axis=0, dtype=np.float64))
     row = int(np.argmin(from_mean))
     rows, distances = [row], [float(from_mean[row])]
     nearest = np.full(len(points), np.inf)
     for _ in range(n_points - 1):
-        nearest = np.minimum(nearest, np.linalg.norm(points - points[row], axis=1))
+        nearest = np.minimum(nearest, _distances(points, points[row]))
         nearest[row] = -1.0  # never twice, even among equal points
         row = int(np.argmax(nearest))
         rows.append(row)
         distances.append(float(nearest[row]))
     return FarthestPoints(np.array(rows, np.intp), np.array(distances))
+
+
+def _distances(points: NDArray, point: NDArray) -> NDArray[np.float64]:
+    """Measure from all points to one, in pieces: no second copy of the points."""
+    point = np.asarray(point, np.float64)
+    return np.concatenate(
+        [
+            np.linalg.norm(points[start : start + _AT_A_TIME] - point, axis=1)
+            for start in range(0, len(points), _AT_A_TIME)
+        ]
+    )

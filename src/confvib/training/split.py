@@ -24,7 +24,8 @@ class Rows:
         train: Rows to train on.
         valid: Rows to validate on.
         test: Rows to test on.
-        pool: Rows that training rows may be chosen from: all but the last two.
+        pool: Rows that training rows may be chosen from, in a random order that begins
+            with those that are drawn.
     """
 
     train: IntArray
@@ -82,6 +83,22 @@ def split_rows(
 
     Source: paper section 5.2.
     """
+    require_counts(n_frames, n_train=n_train, n_valid=n_valid, n_test=n_test)
+    order = np.random.default_rng(seed).permutation(n_frames)
+    start = n_train if held_out == "next" else n_frames - n_valid - n_test
+    valid, test = np.split(order[start : start + n_valid + n_test], [n_valid])
+    pool = np.concatenate([order[:start], order[start + n_valid + n_test :]])
+    if draw:
+        pool = np.random.default_rng([seed, draw]).permutation(pool)
+    return Rows(train=pool[:n_train], valid=valid, test=test, pool=pool)
+
+
+def require_counts(n_frames: int, *, n_train: int, n_valid: int, n_test: int) -> None:
+    """Refuse numbers of frames that no split can have.
+
+    Raises:
+        TrainingError: A count is out of range or there are fewer frames than asked for.
+    """
     counts = {"n_train": (n_train, 1), "n_valid": (n_valid, 1), "n_test": (n_test, 0)}
     for name, (count, least) in counts.items():
         if count < least:
@@ -92,13 +109,6 @@ def split_rows(
             f"{n_train} training + {n_valid} validation + {n_test} test frames are "
             f"{wanted}, but only {n_frames} labelled frames exist"
         )
-    order = np.random.default_rng(seed).permutation(n_frames)
-    start = n_train if held_out == "next" else n_frames - n_valid - n_test
-    valid, test = np.split(order[start : start + n_valid + n_test], [n_valid])
-    pool = np.concatenate([order[:start], order[start + n_valid + n_test :]])
-    if draw:
-        pool = np.random.default_rng([seed, draw]).permutation(pool)
-    return Rows(train=pool[:n_train], valid=valid, test=test, pool=pool)
 
 
 def split_at(frames: Frames, rows: Rows) -> Split:
@@ -111,8 +121,20 @@ def split_at(frames: Frames, rows: Rows) -> Split:
     Returns:
         The parts.
     """
-    parts = (frames.select(part) for part in (rows.train, rows.valid, rows.test))
-    train, valid, test = parts
+    train, valid, test = (
+        frames.select(part) for part in (rows.train, rows.valid, rows.test)
+    )
+    return split_into(train, valid, test)
+
+
+def split_into(train: Frames, valid: Frames, test: Frames) -> Split:
+    """Put parts together and hash what a training sees.
+
+    Args:
+        train: Frames that set the parameters.
+        valid: Frames that choose the epoch.
+        test: Frames that neither saw.
+    """
     joined = train.content_hash() + valid.content_hash()
     data_hash = hashlib.sha256(joined.encode()).hexdigest()
     return Split(train, valid, test, data_hash=data_hash)

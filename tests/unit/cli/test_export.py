@@ -165,7 +165,7 @@ def test_a_table_of_another_campaign_is_refused(confvib, toy_table, tmp_path):
     [
         ("none.parquet", "no such file; expected a configurations/"),
         ("text.parquet", "not a readable Parquet file"),
-        ("metrics.parquet", "has schema 'metrics/2', expected 'configurations/"),
+        ("metrics.parquet", "has schema 'metrics/3', expected 'configurations/"),
         ("empty.parquet", "has no rows"),
     ],
 )

@@ -1,5 +1,6 @@
 """``confvib import-vasp``: finished runs as labels, and the fate of every run."""
 
+import io
 import re
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from ase.io import read
 from typer.testing import CliRunner
 
 from confvib.cli.app import app
-from confvib.stages.labelled_frames import read_labelled_frames
+from confvib.stages.assemble_dataset import assemble_dataset
+from confvib.stages.job import Progress
+from confvib.stages.labelled_frames import DataSet
 from confvib.tables.contracts import LABELS
 from confvib.tables.import_contracts import IMPORTED_RUNS
 from confvib.tables.parquet import file_metadata, read_table
@@ -68,6 +71,20 @@ def output(tmp_path):
     return tmp_path / "labels.parquet"
 
 
+def dataset_of(labels, carried):
+    """The data set of an imported table, as the workflow makes it."""
+    path = str(labels.with_name("dataset.parquet"))
+    expected = {"labels": [carried], "dataset": "d"}
+    bounds = dict.fromkeys(("max_force_eV_per_A", "min_distance_A"))
+    params = {
+        "bounds": {**bounds, "duplicates": "keep"},
+        "config_hash": "d",
+        "expected": expected,
+    }
+    assemble_dataset([str(labels)], path, params, Progress("data set", io.StringIO()))
+    return DataSet(path, [str(labels)], expected)
+
+
 def test_runs_become_a_table_that_training_reads(silicon, runs, output, vasp_label):
     silicon("a/vasprun.xml", 1)
     silicon("b/vasprun.xml", 2, incar=NVE, kinetic_eV=0.5)
@@ -85,9 +102,10 @@ def test_runs_become_a_table_that_training_reads(silicon, runs, output, vasp_lab
     assert {r["copy"] for r in found} == {0}
     table = read_table(output, LABELS)
     carried = file_metadata(table)["config_hash"]
-    identity, frames, said = read_labelled_frames([str(output)], [carried])
-    assert said == "4 frames usable"
-    assert len(identity) == len(frames) == 4
+    data = dataset_of(output, carried)
+    assert data.said() == "4 frames usable"
+    frames = data.frames(np.arange(len(data)))
+    assert data.configurations.tolist() == ["a", "a", "b", "b"]
     first = moved(bulk("Si", cubic=True), 0.6, 1)
     energy_eV, forces = vasp_label(first)
     assert frames.energies_eV[0] == pytest.approx(energy_eV, abs=1e-7)

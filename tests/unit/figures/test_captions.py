@@ -32,7 +32,8 @@ def render(name, wildcards=(), engine="vasp"):
 @pytest.mark.parametrize(
     ("name", "wildcards", "phrases"),
     [
-        ("parity.rst", {"model": "relax"}, ["relax", "meV/atom", "eV/Å"]),
+        ("parity.rst", {"model": "relax"}, ["relax", "meV/atom", "eV/Å", "new"]),
+        ("dataset.rst", {"potential": "md"}, ["md", "meV/atom", "eV/Å", "seen"]),
         ("history.rst", {"model": "md"}, ["md", "meV/atom", "meV/Å", "dotted"]),
         ("pdos.rst", {"set": "12_44"}, ["12_44", "modes per meV", "THz", "prints"]),
         ("gibbs_table.rst", {}, ["eV/atom", "meV/(atom K)", "n99"]),
@@ -84,6 +85,7 @@ def test_report_text_explains_levels_conventions_and_provenance():
 def test_every_caption_is_tested():
     assert {path.name for path in REPORT.glob("*.rst")} == {
         "parity.rst",
+        "dataset.rst",
         "history.rst",
         "energy_distribution.rst",
         "pdos.rst",

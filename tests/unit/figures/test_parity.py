@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from confvib.errors import TableError
@@ -62,6 +63,22 @@ def test_errors_of_the_test_frames_of_this_model_stand_in_the_panels(
         "test, 20 frames\nMAE 0.512 meV/atom\nRMSE 0.733 meV/atom"
     )
     assert force.texts[0].get_text() == "test, 20 frames\nMAE 15.9 meV/Å\nRMSE 20.4 meV/Å"
+
+
+def test_errors_on_new_configurations_stand_below(predictions, metrics):
+    new = metrics.iloc[[2]].assign(
+        split="test_unseen", n_frames=7, energy_mae_meV_per_atom=0.9
+    )
+    energy, *_ = panels(parity_figure(predictions, pd.concat([metrics, new]), "relax"))
+    assert energy.texts[0].get_text().splitlines()[3:] == [
+        "of which new configurations, 7 frames",
+        "MAE 0.9 meV/atom",
+        "RMSE 0.733 meV/atom",
+    ]
+    # Without such frames nothing is said of them.
+    none = new.assign(n_frames=0, status="no_frames", energy_mae_meV_per_atom=np.nan)
+    energy, *_ = panels(parity_figure(predictions, pd.concat([metrics, none]), "relax"))
+    assert len(energy.texts[0].get_text().splitlines()) == 3
 
 
 def test_missing_metrics_are_said_and_not_invented(predictions, metrics):

@@ -1,6 +1,7 @@
 """Figures and table of the sweeps show the columns they were given."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from confvib.errors import TableError
@@ -59,6 +60,16 @@ def test_the_learning_curve_shows_test_errors_and_the_gap(curve):
             assert drawn.get_xdata() == pytest.approx(SIZES)
             assert drawn.get_ydata() == pytest.approx(rows[f"{kind}_{measure}_{unit}"])
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+
+def test_errors_over_some_of_the_test_frames_are_left_alone(curve):
+    part = curve[curve["split"] == "test"].assign(
+        split="test_unseen", status="no_frames", energy_mae_meV=np.nan
+    )
+    figure = learning_curve_figure(pd.concat([curve, part]))
+    assert figure.get_suptitle() == learning_curve_figure(curve).get_suptitle()
+    drawn = line(figure.axes[0], "test, MAE")
+    assert drawn.get_xdata() == pytest.approx(SIZES)
 
 
 def test_the_right_axis_is_per_atom(curve):

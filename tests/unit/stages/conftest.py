@@ -1,11 +1,21 @@
 """Tables of a made-up campaign, written as the stages write them."""
 
+import io
 import time
 
 import numpy as np
 import pytest
 
-from confvib.tables.contracts import CONFIGURATIONS, DYNAMICS, HARMONIC, RELAXED
+from confvib.stages.assemble_dataset import assemble_dataset
+from confvib.stages.job import Progress
+from confvib.stages.labelled_frames import DataSet
+from confvib.tables.contracts import (
+    CONFIGURATIONS,
+    DYNAMICS,
+    HARMONIC,
+    LABELS,
+    RELAXED,
+)
 from confvib.tables.parquet import write_table
 from confvib.tables.provenance import collect
 
@@ -112,3 +122,81 @@ class Campaign:
 @pytest.fixture
 def campaign(tmp_path):
     return Campaign(tmp_path)
+
+
+class Labels:
+    """Label tables of a made-up cell of eight ions, and the data set made from them."""
+
+    sites = np.array([[i, j, k] for i in (0, 3) for j in (0, 3) for k in (0, 3.0)])
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.rng = np.random.default_rng(0)
+        self.paths = []
+
+    def row(self, config_id, frame, **values):
+        made = {
+            "config_id": config_id,
+            "task": "relaxation",
+            "copy": 0,
+            "frame": frame,
+            "numbers": [3, 8, 8, 3, 8, 3, 3, 8],
+            "cell": (6.0 * np.eye(3)).ravel(),
+            "positions": self.sites + self.rng.normal(scale=0.1, size=(8, 3)),
+            "energy_eV": float(self.rng.normal()),
+            "forces_eV_per_A": self.rng.normal(size=24),
+            "converged": True,
+            "level_of_theory": "x",
+            "corrections": "",
+        } | values
+        made["positions"] = (
+            None if made["positions"] is None else made["positions"].ravel()
+        )
+        return blank(LABELS, **made)
+
+    def write(self, rows):
+        path = self.folder / f"labels_{len(self.paths)}.parquet"
+        write_table(path, LABELS, rows, collect("labels", started=0.0))
+        self.paths.append(str(path))
+
+    @property
+    def expected(self):
+        return {
+            "labels": ["labels"] * len(self.paths),
+            "dataset": "dataset",
+            "selection": "selection",
+        }
+
+    def assemble(self, **bounds):
+        log = io.StringIO()
+        everything = {
+            "max_force_eV_per_A": None,
+            "min_distance_A": None,
+            "duplicates": "keep",
+        }
+        path = str(self.folder / "dataset.parquet")
+        assemble_dataset(
+            self.paths,
+            path,
+            {
+                "bounds": everything | bounds,
+                "expected": self.expected,
+                "config_hash": "dataset",
+            },
+            Progress("data set", log),
+        )
+        self.said = log.getvalue().splitlines()[-1]
+        return path
+
+    def dataset(self, **bounds):
+        return DataSet(self.assemble(**bounds), self.paths, self.expected)
+
+
+@pytest.fixture
+def labels(tmp_path):
+    return Labels(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_labels():
+    return Labels

@@ -7,12 +7,10 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
-from confvib.tables.contracts import HISTORY, LABELS
-from confvib.tables.parquet import read_table, write_table
-from confvib.tables.provenance import Provenance
+from confvib.tables.contracts import HISTORY
+from confvib.tables.parquet import read_table
 
 SCRIPT = """
 import json, os, signal, sys, threading
@@ -61,54 +59,35 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def labels(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    sites = np.array([[i, j, k] for i in (0, 3) for j in (0, 3) for k in (0, 3.0)])
-    rows = [
-        {
-            "config_id": "s:0",
-            "task": "relaxation",
-            "copy": 0,
-            "frame": frame,
-            "target_temperature_K": None,
-            "numbers": [3, 8, 8, 3, 8, 3, 3, 8],
-            "cell": (6.0 * np.eye(3)).ravel().tolist(),
-            "positions": (sites + rng.normal(scale=0.1, size=(8, 3))).ravel().tolist(),
-            "energy_eV": float(rng.normal()),
-            "forces_eV_per_A": rng.normal(size=24).tolist(),
-            "temperature_K": None,
-            "converged": True,
-            "level_of_theory": "x",
-            "corrections": "",
-            "status": "ok",
-            "reason": "",
-        }
-        for frame in range(20)
-    ]
-    path = tmp_path_factory.mktemp("labels") / "labels.parquet"
-    write_table(path, LABELS, rows, Provenance("labels"))
-    return path
+def inputs(tmp_path_factory, make_labels):
+    labels = make_labels(tmp_path_factory.mktemp("labels"))
+    labels.write([labels.row("s:0", frame) for frame in range(20)])
+    dataset = labels.assemble()
+    return {"labels": labels.paths, "dataset": dataset, "selection": None}
 
 
 class Job:
     """The training job in a folder of its own, as a process."""
 
-    def __init__(self, folder, labels, cache, save_interval_min=0.0):
+    def __init__(self, folder, inputs, cache, save_interval_min=0.0):
         self.folder = folder
         self.environment = os.environ | {"CONFVIB_JAX_CACHE": str(cache)}
         self.arguments = {
-            "labels": [str(labels)],
+            "inputs": inputs,
             "model": str(folder / "model.msgpack"),
             "history": str(folder / "history.parquet"),
             "role": "md",
-            "selection": None,
             "params": {
                 "settings": SETTINGS,
                 "split": {"n_train": 14, "n_valid": 4, "n_test": 2, "seed": 1},
                 "seed": 1,
                 "restart": str(folder / "restart"),
                 "config_hash": "c",
-                "expected": {"labels": ["labels"], "selection": ""},
+                "expected": {
+                    "labels": ["labels"],
+                    "dataset": "dataset",
+                    "selection": "",
+                },
                 "code": "x",
             },
             "resources": {"microbatch": 0, "save_interval_min": save_interval_min},
@@ -138,16 +117,16 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, labels, cache):
-    job = Job(tmp_path_factory.mktemp("undisturbed"), labels, cache, 1e6)
+def undisturbed(tmp_path_factory, inputs, cache):
+    job = Job(tmp_path_factory.mktemp("undisturbed"), inputs, cache, 1e6)
     assert job.start().wait() == 0
     return job.results()
 
 
 def test_kills_within_and_between_saves_leave_no_trace(
-    undisturbed, labels, cache, tmp_path
+    undisturbed, inputs, cache, tmp_path
 ):
-    job = Job(tmp_path, labels, cache)
+    job = Job(tmp_path, inputs, cache)
     # The n-th save of each attempt dies after so many seconds; a save takes about 0.1.
     for kill_at, delay_s in ((1, 0.0), (3, 0.01), (2, 0.03), (9, 0.06), (5, 0.1)):
         assert job.start(kill_at, delay_s).wait() == -signal.SIGKILL
@@ -160,9 +139,9 @@ def test_kills_within_and_between_saves_leave_no_trace(
 
 
 def test_a_job_that_is_told_to_end_saves_and_the_next_attempt_goes_on(
-    undisturbed, labels, cache, tmp_path
+    undisturbed, inputs, cache, tmp_path
 ):
-    job = Job(tmp_path, labels, cache, save_interval_min=1e6)
+    job = Job(tmp_path, inputs, cache, save_interval_min=1e6)
     running = job.start()
     log = tmp_path / "log"
     while not (log.exists() and "a step needs" in log.read_text()):

@@ -38,7 +38,7 @@ def test_round_trip_with_units_and_provenance(written):
     assert table.to_pylist() == [ROW]
     assert table.schema.field("energy_mae_meV").metadata[b"unit"] == b"meV"
     metadata = file_metadata(table)
-    assert metadata["schema"] == "metrics/2"
+    assert metadata["schema"] == "metrics/3"
     assert metadata["model_fingerprint"] == "fed"
     assert file_sha256(source) in metadata["inputs"]
     assert metadata["version"]
@@ -53,7 +53,7 @@ def test_another_configuration_is_refused_by_both_names(written):
 
 def test_another_schema_is_refused_by_both_names(written):
     path, _ = written
-    with pytest.raises(TableError, match=r"has schema 'metrics/2', expected 'history/1'"):
+    with pytest.raises(TableError, match=r"has schema 'metrics/3', expected 'history/1'"):
         read_table(path, HISTORY)
 
 
@@ -67,7 +67,7 @@ def test_a_truncated_file_is_named(written):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(TableError, match="no such file; expected a metrics/2 table"):
+    with pytest.raises(TableError, match="no such file; expected a metrics/3 table"):
         read_table(tmp_path / "none.parquet", METRICS)
 
 

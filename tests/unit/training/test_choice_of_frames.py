@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from confvib.errors import TrainingError
 from confvib.forcefield.network import So3kratesSettings
-from confvib.training.descriptors import frame_descriptors
+from confvib.training.descriptors import Descriptors
 from confvib.training.farthest_point import farthest_points
 
 NETWORK = So3kratesSettings(
@@ -49,8 +49,9 @@ def rng():
 
 def test_descriptors_are_invariant_and_see_positions_but_not_labels(frames, rng):
     few = frames.select(np.arange(4))
-    vectors = frame_descriptors(NETWORK, few, batch_size=3)
-    assert vectors.shape == (4, 2 * 12)  # two species
+    describe = Descriptors(NETWORK, (3, 8))
+    vectors = describe(few)
+    assert vectors.shape == (4, describe.length) == (4, 2 * 12)
     turn = Rotation.random(random_state=1).as_matrix()
     order = rng.permutation(few.n_atoms)
     moved = dataclasses.replace(
@@ -61,6 +62,6 @@ def test_descriptors_are_invariant_and_see_positions_but_not_labels(frames, rng)
         energies_eV=few.energies_eV + 1.0,
         forces_eV_per_A=few.forces_eV_per_A[:, order] + 1.0,
     )
-    np.testing.assert_allclose(frame_descriptors(NETWORK, moved), vectors, atol=2e-5)
+    np.testing.assert_allclose(describe(moved), vectors, atol=2e-5)
     gaps = np.linalg.norm(vectors[:, None] - vectors, axis=-1)
     assert gaps[np.triu_indices(4, 1)].min() > 1e-3
