@@ -76,6 +76,23 @@ class AseEngine:
             return Trajectory(trajectory.frames, completed=False, reason=reason)
         return trajectory
 
+    def single_point(
+        self,
+        atoms: Atoms,
+        run: str = "",  # noqa: ARG002 - as above
+    ) -> Trajectory:
+        """Compute one energy and its forces.
+
+        Args:
+            atoms: Geometry; not modified.
+            run: Not used.
+
+        Returns:
+            One frame; not completed when the calculator failed, or a number was not
+            finite.
+        """
+        return self._collect(atoms, lambda _: iter((math.nan,)))
+
     def heating_frames(
         self,
         atoms: Atoms,

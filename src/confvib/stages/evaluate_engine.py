@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,6 @@ from confvib.tables.provenance import collect, file_sha256
 
 Row = dict[str, Any]
 
-_ANY_FORCE_EV_PER_A = 1e6
-"""A relaxation to this ends where it starts: one energy and its forces."""
-
 
 @dataclass(frozen=True)
 class _Subject:
@@ -38,11 +35,21 @@ class _Subject:
     config_id: str
     settings: Mapping[str, Any]
 
-    def relaxed(
-        self, atoms: Atoms, fmax_eV_per_A: float, max_steps: int, part: str
-    ) -> tuple[Trajectory, float]:
+    def relaxed(self, atoms: Atoms) -> tuple[Trajectory, float]:
         """Return the relaxation and the seconds that it took this time."""
-        task = RelaxationTask(fmax_eV_per_A, max_steps)
+        settings = self.settings
+        task = RelaxationTask(settings["fmax_eV_per_A"], settings["max_steps"])
+        return self._once(
+            "own", lambda run: self.engine.relaxation_frames(atoms, task, run)
+        )
+
+    def single(self, atoms: Atoms, part: str) -> tuple[Trajectory, float]:
+        """Return one energy and its forces, and the seconds that it took this time."""
+        return self._once(part, lambda run: self.engine.single_point(atoms, run))
+
+    def _once(
+        self, part: str, calculate: Callable[[str], Trajectory]
+    ) -> tuple[Trajectory, float]:
         shared = {
             "config_id": self.config_id,
             "task": "relaxation",
@@ -51,12 +58,7 @@ class _Subject:
             "level_of_theory": self.engine.level_of_theory,
         }
         started = time.monotonic()
-        trajectory = self.finished.once(
-            self.config_id,
-            shared,
-            part,
-            lambda run: self.engine.relaxation_frames(atoms, task, run),
-        )
+        trajectory = self.finished.once(self.config_id, shared, part, calculate)
         return trajectory, time.monotonic() - started
 
 
@@ -158,13 +160,10 @@ def _geometries(
     subject: _Subject, atoms: Atoms, common: Mapping[str, Row] | None
 ) -> Iterator[Row]:
     """Yield the rows of one configuration."""
-    settings = subject.settings
-    if not settings["relax"]:
+    if not subject.settings["relax"]:
         yield _single(subject, atoms, "unrelaxed")
         return
-    relaxed, seconds = subject.relaxed(
-        atoms, settings["fmax_eV_per_A"], settings["max_steps"], "own"
-    )
+    relaxed, seconds = subject.relaxed(atoms)
     yield _row("unrelaxed", relaxed, relaxed.frames[:1], 0.0)
     own = _row("own", relaxed, relaxed.frames[-1:], seconds)
     if own["status"] == "ok" and not relaxed.completed:
@@ -191,7 +190,7 @@ def _at_minimum(subject: _Subject, minimum: Row | None) -> Row:
 
 
 def _single(subject: _Subject, atoms: Atoms, geometry: str) -> Row:
-    found, seconds = subject.relaxed(atoms, _ANY_FORCE_EV_PER_A, 1, geometry)
+    found, seconds = subject.single(atoms, geometry)
     return _row(geometry, found, found.frames[:1], seconds)
 
 

@@ -221,3 +221,15 @@ def test_the_energy_is_that_which_the_forces_are_the_derivative_of(copper):
     slope = (energies_eV[0] - energies_eV[1]) / (2 * step_A)
     (frame,) = engine.relaxation_frames(copper, RelaxationTask(1e3, 1)).frames
     assert frame.forces_eV_per_A[3, 1] == pytest.approx(-slope, rel=1e-6)
+
+
+def test_a_single_point_moves_nothing(copper, engine):
+    trajectory = engine.single_point(copper)
+    (frame,) = trajectory.frames
+    assert trajectory.completed
+    np.testing.assert_array_equal(frame.positions, copper.positions)
+    copper.calc = EMT()
+    assert frame.energy_eV == copper.get_potential_energy()
+    failed = AseEngine(lambda: Failing(1, "raise"), "x").single_point(copper)
+    assert not failed.completed
+    assert failed.reason == "RuntimeError after 0 frames: electrons ran away"
