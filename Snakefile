@@ -33,6 +33,7 @@ include: "workflow/rules/crosscheck.smk"
 include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/sampling.smk"
 include: "workflow/rules/accuracy.smk"
+include: "workflow/rules/engines.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/phases.smk"
 include: "workflow/rules/companions.smk"
@@ -137,3 +138,12 @@ rule accuracy:
     localrule: True
     message:
         f"Accuracy of campaign {CFG.campaign} is complete"
+
+
+rule engine_comparison:
+    input:
+        rules.plot_engines.output,
+        rules.render_engines.output,
+    localrule: True
+    message:
+        f"Comparison of label engines of campaign {CFG.campaign} is complete"

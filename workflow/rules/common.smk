@@ -24,10 +24,28 @@ from confvib.campaign.dataset_identity import (
     dataset_of,
 )
 from confvib.campaign.digest import plain
+from confvib.campaign.engine_identity import (
+    engine_energies,
+    engine_named,
+    engine_tables,
+)
+from confvib.campaign.engine_settings import (
+    CAMPAIGN_ENGINE,
+    definition,
+    environment,
+    launch,
+)
 from confvib.campaign.fingerprint import code_fingerprint
 from confvib.campaign.identity import Identities
+from confvib.campaign.label_settings import NO_EFFECT_ON_LABELS
 from confvib.campaign.library_path import expose_library
-from confvib.campaign.names import chunk_names, label_chunks, label_slice, set_chunks
+from confvib.campaign.names import (
+    chunk_names,
+    chunk_slice,
+    label_chunks,
+    label_slice,
+    set_chunks,
+)
 from confvib.campaign.phase_identity import (
     atoms_per_formula,
     comparison,
@@ -83,6 +101,7 @@ wildcard_constraints:
     task="|".join(TASKS),
     temperature="[0-9.]+",
     level="|".join(level.replace("+", "[+]") for level in LEVELS),
+    engine="[A-Za-z0-9][A-Za-z0-9_-]*",
 
 
 def code(stage):
@@ -314,6 +333,52 @@ def accuracy_road(companion=""):
     if companion:
         identities = Identities(load_campaign(COMPANIONS[companion], ROOT), ROOT)
     return accuracy_inputs(section, accuracy_chunks(CFG, section), identities)
+
+
+def compared_engine(wildcards):
+    """The section of one engine of the comparison."""
+    section = section_of("engine_comparison")
+    if wildcards.engine not in section.names:
+        raise WorkflowError(
+            f"engine_comparison.engines: no engine {wildcards.engine!r}, expected one "
+            f"of {list(section.names)}"
+        )
+    return engine_named(wildcards.engine, CFG, section)
+
+
+def engine_checked(wildcards):
+    """What VASP was found to need, where it is the campaign's own engine."""
+    own = wildcards.engine == CAMPAIGN_ENGINE and CFG.labels.engine == "vasp"
+    return rules.check_engine.output.found if own else []
+
+
+def engine_launch(key):
+    """Resource function: how an engine's job runs VASP."""
+    return lambda wildcards: launch(compared_engine(wildcards))[f"vasp_{key}"]
+
+
+def engine_files(wildcards):
+    """What every engine of the comparison computed, the first engine's first."""
+    return [
+        f"{RESULTS}/engine_comparison/engines/{name}.parquet"
+        for name in section_of("engine_comparison").names
+    ]
+
+
+def first_engine(wildcards):
+    """The first engine's minima for another engine; nothing if there are none."""
+    section = section_of("engine_comparison")
+    needed = section.relax and wildcards.engine != section.names[0]
+    return engine_files(wildcards)[:1] if needed else []
+
+
+def engine_inputs(wildcards):
+    """The hashes that the inputs of an engine's job must carry."""
+    section = section_of("engine_comparison")
+    return {
+        "configurations": ID.configurations(section.set),
+        "first": engine_energies(section.names[0], CFG, section, ID),
+    }
 
 
 def minutes(base):

@@ -41,7 +41,7 @@ rule label_configurations:
     wildcard_constraints:
         chunk="([0-9.]+K-)?[0-9]{4}",
     conda:
-        "../../envs/dft.yaml" if CFG.labels.engine == "vasp" else "../../envs/cpu.yaml"
+        environment(CFG.labels, ROOT)
     threads: 1
     resources:
         **LAUNCH,

@@ -7,7 +7,7 @@ from confvib.campaign.accuracy_settings import AccuracySettings
 from confvib.campaign.config import Campaign
 from confvib.campaign.digest import digest, plain
 from confvib.campaign.identity import Identities
-from confvib.campaign.names import set_chunks
+from confvib.campaign.names import label_chunks, label_slice, set_chunks
 
 Hashes = dict[str, list[str]]
 
@@ -15,7 +15,8 @@ Hashes = dict[str, list[str]]
 def n_labelled(campaign: Campaign, set_name: str) -> int | Literal["all"]:
     """Return how many rows of a set the force fields of the comparison learned from.
 
-    All label tasks take the head of one seeded order, and so does a sample.
+    All label tasks take the head of one seeded order, and so does a sample. Of imported
+    labels the worst is assumed: that every row was learned from.
 
     Args:
         campaign: The campaign.
@@ -28,14 +29,23 @@ def n_labelled(campaign: Campaign, set_name: str) -> int | Literal["all"]:
         if name != "reference"
         for task in getattr(campaign.potentials, name).labels
     }
-    counts = {
-        "relaxation": campaign.labels.relaxation.configurations,
-        "heating": campaign.labels.heating.trajectories,
-    }
+    if any(task in campaign.labels.imported for task in tasks):
+        return "all"  # which rows an imported table is of is not known here
     learned = [
-        counts[task] for task in tasks if getattr(campaign.labels, task).set == set_name
+        _head(campaign, task)
+        for task in tasks
+        if campaign.labels.set_of(task) == set_name
     ]
-    return "all" if "all" in learned else max(learned, default=0)
+    numbers = [number for number in learned if isinstance(number, int)]
+    return "all" if len(numbers) < len(learned) else max(numbers, default=0)
+
+
+def _head(campaign: Campaign, task: str) -> int | Literal["all"]:
+    """Return how far into the order of its set a label task reaches."""
+    if task == "relaxation":
+        return campaign.labels.relaxation.configurations
+    slices = [label_slice(campaign, task, c) for c in label_chunks(campaign, task)]
+    return max(int(each["stop"]) for each in slices)
 
 
 def accuracy_chunks(campaign: Campaign, section: AccuracySettings) -> list[str]:

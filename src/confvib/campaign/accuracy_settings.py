@@ -50,3 +50,20 @@ class AccuracySettings(Section):
                 f"{labelled!r} leaves none of sets.{self.set}.sample = {sample!r}"
             )
             raise ValueError(message)
+
+    def require_known(self, key: str, source: str) -> None:
+        """Refuse to call rows unseen where imported labels may be of any of them.
+
+        Args:
+            key: Key that names the labels.
+            source: Name of the imported table.
+
+        Raises:
+            ValueError: The comparison is of unseen rows.
+        """
+        if self.configurations == "unseen":
+            message = (
+                f"accuracy.configurations = 'unseen': {key} names {source!r}, imported "
+                "labels that may be of any row; expected 'all'"
+            )
+            raise ValueError(message)

@@ -15,6 +15,7 @@ from confvib.campaign.accuracy_settings import AccuracySettings
 from confvib.campaign.composition import check_counts
 from confvib.campaign.crosscheck_settings import CrosscheckSettings
 from confvib.campaign.crystal_settings import CrystalSettings, SetSettings
+from confvib.campaign.engine_settings import EngineComparisonSettings
 from confvib.campaign.label_settings import LabelSettings
 from confvib.campaign.mistakes import describe
 from confvib.campaign.model_settings import PotentialsSettings
@@ -55,6 +56,7 @@ class Campaign(Section):
     surrogate: SurrogateSettings | None = None
     sampling: SamplingSettings | None = None
     accuracy: AccuracySettings | None = None
+    engine_comparison: EngineComparisonSettings | None = None
     phases: Annotated[
         dict[PhaseName, PhaseSettings],
         Field(description="other phases of the same composition, compared with this one"),
@@ -141,9 +143,19 @@ class Campaign(Section):
         return self
 
     @model_validator(mode="after")
+    def _engine_comparison_agrees(self) -> Self:
+        if self.engine_comparison is not None:
+            self.engine_comparison.check(self.sets)
+        return self
+
+    @model_validator(mode="after")
     def _accuracy_agrees(self) -> Self:
         if self.accuracy is not None:
             self.accuracy.require_rows(self.sets, self.labels.relaxation)
+            driving = (self.relaxation.potential, self.harmonic.potential)
+            for name, source in self.potentials.learned_from():
+                if name in driving and source in self.labels.imported:
+                    self.accuracy.require_known(f"potentials.{name}.labels", source)
             if self.exact is None:
                 message = "accuracy: expected a section exact, the road to compare with"
                 raise ValueError(message)

@@ -12,8 +12,8 @@ from typing import Any
 from confvib.campaign.config import Campaign
 from confvib.campaign.dataset_identity import dataset_changes, training_settings
 from confvib.campaign.digest import digest, file_sha256, plain
+from confvib.campaign.engine_settings import definition
 from confvib.campaign.label_identity import carried_hash, label_contents, label_tables
-from confvib.campaign.label_settings import NO_EFFECT_ON_LABELS
 from confvib.campaign.names import (
     Slice,
     chunk_slice,
@@ -60,12 +60,7 @@ class Identities:
 
     def engine(self) -> dict[str, Any]:
         """Return all that defines the label engine's energies, not how it is launched."""
-        labels = self._campaign.labels
-        section = getattr(labels, labels.engine)
-        return {
-            "engine": labels.engine,
-            labels.engine: plain(section, *NO_EFFECT_ON_LABELS),
-        }
+        return definition(self._campaign.labels)
 
     def task(self, task: str, chunk: str) -> dict[str, Any]:
         """Return what a label task does to each configuration."""

@@ -115,6 +115,21 @@ class AseSettings(Section):
     kwargs: Annotated[
         dict[str, Any], Field(description="arguments of the calculator")
     ] = Field(default_factory=dict)
+    files: Annotated[
+        tuple[str, ...],
+        Field(
+            description="globs of the files that define the energies, weights or PAW "
+            "sets, each in a package ('chgnet/pretrained/0.3.0/*') or absolute; their "
+            "content is part of the level of theory of every label"
+        ),
+    ] = ()
+    environment: Annotated[
+        Path,
+        Field(
+            description="conda environment of the jobs that need the calculator, from "
+            "the folder of the Snakefile; used with --software-deployment-method conda"
+        ),
+    ] = Path("envs/cpu.yaml")
 
 
 NO_EFFECT_ON_LABELS = ("command", "keep", "poll_s", "stop_margin_s", "frozen_after_s")

@@ -14,6 +14,7 @@ from confvib.dft.inputs import (
     dynamics_inputs,
     heating_inputs,
     relaxation_inputs,
+    single_point_inputs,
 )
 from confvib.dft.parse import read_output
 from confvib.dft.potcars import read_potcars
@@ -105,6 +106,23 @@ class VaspEngine:
         """
         return self._label(
             lambda: relaxation_inputs(atoms, task, self._settings, self._potcars), run
+        )
+
+    def single_point(self, atoms: Atoms, run: str = "") -> Trajectory:
+        """Compute one energy and its forces.
+
+        Args:
+            atoms: The cell.
+            run: Name of the calculation, the same in each attempt.
+
+        Returns:
+            One frame when completed.
+
+        Raises:
+            Interrupted: The job must end.
+        """
+        return self._label(
+            lambda: single_point_inputs(atoms, self._settings, self._potcars), run
         )
 
     def heating_frames(
@@ -244,7 +262,7 @@ def _require_end(folder: Path, before: Continuation, inputs: VaspInputs) -> None
     """End the attempt if a calculation that was stopped is not at its end."""
     set_aside(folder)
     n_done = len(before.frames) + steps_of_last(folder)
-    if n_done < int(inputs.incar["NSW"]) and not has_relaxed(
+    if n_done < inputs.n_steps and not has_relaxed(
         max(folder.glob("segment-*"), default=folder)
     ):
         raise _interrupted(folder.name, n_done, inputs)
@@ -252,15 +270,15 @@ def _require_end(folder: Path, before: Continuation, inputs: VaspInputs) -> None
 
 def _interrupted(run: str, n_done: int, inputs: VaspInputs) -> Interrupted:
     return Interrupted(
-        f"asked to stop with {n_done} of {inputs.incar['NSW']} ionic steps of "
+        f"asked to stop with {n_done} of {inputs.n_steps} ionic steps of "
         f"{run} done; the next attempt goes on from there"
     )
 
 
 def _shortfall(inputs: VaspInputs, n_frames: int, *, relaxed: bool) -> str:
     """Say what a calculation that ended by itself did not do; '' when it did all."""
-    n_steps = inputs.incar["NSW"]
-    if inputs.is_dynamics:
+    n_steps = inputs.n_steps
+    if inputs.has_fixed_length:
         return "" if n_frames == n_steps else f"{n_frames} frames, expected {n_steps}."
     if relaxed:
         return ""

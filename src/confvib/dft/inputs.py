@@ -13,9 +13,9 @@ from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
 from confvib.dft.potcars import PotcarFile
 from confvib.dft.settings import VaspSettings
+from confvib.dft.velocities import thermal_velocities
 from confvib.errors import LabelError
 from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
-from confvib.units import BOLTZMANN_EV_PER_K, KINETIC_EV
 
 RANDOM_SEED_BELOW = 900_000_000
 """Bound of the first integer of RANDOM_SEED."""
@@ -51,6 +51,16 @@ class VaspInputs:
     def is_dynamics(self) -> bool:
         """Return whether the atoms follow Newton; otherwise they are relaxed."""
         return self.velocities is not None
+
+    @property
+    def n_steps(self) -> int:
+        """Return the number of ionic steps asked for; at most, in a relaxation."""
+        return max(int(self.incar["NSW"]), 1)
+
+    @property
+    def has_fixed_length(self) -> bool:
+        """Return whether all of the steps are wanted, not as many as it takes."""
+        return self.is_dynamics or self.incar["NSW"] == 0
 
     def symbols(self) -> list[str]:
         """Return the chemical symbols in the order of POSCAR."""
@@ -96,6 +106,26 @@ def relaxation_inputs(
     """
     ediffg = -task.fmax_eV_per_A if settings.ediffg is None else settings.ediffg
     keys = {"IBRION": 2, "ISIF": 2, "NSW": task.max_steps, "EDIFFG": ediffg}
+    return _inputs(atoms, keys, None, settings, potcars)
+
+
+def single_point_inputs(
+    atoms: Atoms, settings: VaspSettings, potcars: Mapping[str, PotcarFile]
+) -> VaspInputs:
+    """Set up one energy and its forces.
+
+    Args:
+        atoms: The cell.
+        settings: VASP settings.
+        potcars: Pseudopotential of each element.
+
+    Returns:
+        The calculation.
+
+    Raises:
+        LabelError: VASP cannot take the cell as it is.
+    """
+    keys = {"IBRION": -1, "NSW": 0, "ISIF": 2}
     return _inputs(atoms, keys, None, settings, potcars)
 
 
@@ -192,37 +222,6 @@ def dynamics_inputs(
     )
     velocities = thermal_velocities(atoms.get_masses(), task.start_K, task.seed)
     return _inputs(atoms, keys, velocities, settings, potcars)
-
-
-def thermal_velocities(
-    masses_amu: NDArray[np.float64], temperature_K: float, seed: int
-) -> NDArray[np.float64]:
-    r"""Draw velocities of zero momentum and exactly the given temperature.
-
-    .. math:: \sum_i m_i v_i^2 / 2 = (3N - 3) k_B T / 2
-
-    Args:
-        masses_amu: Masses [amu], shape (N,), N >= 2.
-        temperature_K: Temperature [K], > 0.
-        seed: Seed of the generator, >= 0.
-
-    Returns:
-        Velocities [Å/fs], shape (N, 3).
-
-    Raises:
-        LabelError: There are fewer than two atoms.
-    """
-    if len(masses_amu) < 2:
-        raise LabelError(
-            f"{len(masses_amu)} atom(s) have no temperature, expected at least 2"
-        )
-    masses = np.asarray(masses_amu, dtype=np.float64)[:, None]
-    drawn = np.random.default_rng(seed).standard_normal((len(masses), 3))
-    drawn /= np.sqrt(masses)
-    drawn -= (masses * drawn).sum(axis=0) / masses.sum()
-    kinetic_eV = 0.5 * KINETIC_EV * (masses * drawn**2).sum()
-    wanted_eV = 0.5 * (3 * len(masses) - 3) * BOLTZMANN_EV_PER_K * temperature_K
-    return drawn * np.sqrt(wanted_eV / kinetic_eV)
 
 
 def _inputs(

@@ -204,8 +204,8 @@ def _end_of(
 
 
 def _ended(path: Path, inputs: VaspInputs, n_frames: int) -> bool:
-    if inputs.is_dynamics:
-        return n_frames >= int(Incar.from_file(path / "INCAR")["NSW"])
+    if inputs.has_fixed_length:
+        return n_frames >= max(int(Incar.from_file(path / "INCAR")["NSW"]), 1)
     return has_relaxed(path)
 
 
@@ -236,7 +236,7 @@ def _with_incar(
     folder: Path,
 ) -> Continuation:
     """Return the continuation with the INCAR of what is left, if anything is."""
-    n_done, n_steps = len(so_far.frames), int(inputs.incar["NSW"])
+    n_done, n_steps = len(so_far.frames), inputs.n_steps
     if so_far.left is None or so_far.relaxed or n_done >= n_steps:
         return replace(so_far, left=None)
     if not n_done:

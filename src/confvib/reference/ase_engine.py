@@ -76,6 +76,23 @@ class AseEngine:
             return Trajectory(trajectory.frames, completed=False, reason=reason)
         return trajectory
 
+    def single_point(
+        self,
+        atoms: Atoms,
+        run: str = "",  # noqa: ARG002 - as above
+    ) -> Trajectory:
+        """Compute one energy and its forces.
+
+        Args:
+            atoms: Geometry; not modified.
+            run: Not used.
+
+        Returns:
+            One frame; not completed when the calculator failed, or a number was not
+            finite.
+        """
+        return self._collect(atoms, lambda _: iter((math.nan,)))
+
     def heating_frames(
         self,
         atoms: Atoms,
@@ -206,9 +223,20 @@ def _temperature_K(atoms: Atoms) -> float:
     return float(2 * atoms.get_kinetic_energy() / (freedom * BOLTZMANN_EV_PER_K))
 
 
+def _energy_eV(atoms: Atoms) -> float:
+    """Return the energy whose derivative the forces are.
+
+    With smeared occupations that is the free energy of the electrons, as it is taken from
+    VASP; ASE's potential energy is extrapolated to zero smearing.
+    """
+    energy_eV = atoms.get_potential_energy()
+    assert atoms.calc is not None
+    return float(atoms.calc.results.get("free_energy", energy_eV))
+
+
 def _frame(atoms: Atoms, temperature_K: float) -> Frame:
-    energy_eV = float(atoms.get_potential_energy())
     forces = np.array(atoms.get_forces(), dtype=np.float64)
+    energy_eV = _energy_eV(atoms)
     if not (math.isfinite(energy_eV) and np.isfinite(forces).all()):
         raise LabelError(
             f"energy {energy_eV} eV with {int((~np.isfinite(forces)).sum())} non-finite "

@@ -164,6 +164,10 @@ class LabelEngine(Protocol):
         """Relax ``atoms`` and return every ionic frame, the minimum last."""
         ...
 
+    def single_point(self, atoms: Atoms, run: str = "") -> Trajectory:
+        """Compute one energy and its forces: a trajectory of one frame."""
+        ...
+
     def heating_frames(
         self, atoms: Atoms, task: HeatingTask, run: str = ""
     ) -> Trajectory:

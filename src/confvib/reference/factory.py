@@ -12,6 +12,7 @@ from ase.calculators.calculator import BaseCalculator
 from confvib.errors import LabelError
 from confvib.reference.ase_engine import AseEngine
 from confvib.reference.engine import LabelEngine
+from confvib.reference.file_fingerprints import file_fingerprints
 from confvib.reference.ionic import IonicCalculator, IonicSettings
 
 
@@ -21,12 +22,13 @@ def make_engine(settings: Mapping[str, Any]) -> LabelEngine:
     Args:
         settings: ``{"engine": "ionic", "ionic": {...}}`` with the fields of
             ``IonicSettings``, or ``{"engine": "ase", "ase": {"calculator":
-            "ase.calculators.emt.EMT", "kwargs": {...}}}``; sections of other engines are
-            ignored. VASP is made by ``confvib.dft``.
+            "ase.calculators.emt.EMT", "kwargs": {...}, "files": [...]}}``; sections of
+            other engines are ignored. VASP is made by ``confvib.dft``.
 
     Returns:
         The engine; its level of theory is a function of the settings and, for ``ase``,
-        of the version of the package that owns the calculator.
+        of the version of the package that owns the calculator and of the content of the
+        ``files``, such as weights, that it computes with.
 
     Raises:
         LabelError: The engine is unknown, a setting is unknown or outside its domain, or
@@ -48,14 +50,20 @@ def _ionic_engine(section: Mapping[str, Any]) -> AseEngine:
 
 
 def _ase_engine(section: Mapping[str, Any]) -> AseEngine:
-    _require_known("ase", section, {"calculator", "kwargs"})
+    _require_known("ase", section, {"calculator", "kwargs", "files"})
     path = section.get("calculator")
     kwargs = dict(section.get("kwargs") or {})
     calculator_class = _calculator_class(path)
+    files = file_fingerprints(section.get("files") or ())
 
     try:
         definition = json.dumps(
-            {"calculator": path, "kwargs": kwargs, "version": _version(calculator_class)},
+            {
+                "calculator": path,
+                "kwargs": kwargs,
+                "version": _version(calculator_class),
+                **({"files": files} if files else {}),
+            },
             sort_keys=True,
         )
         level_of_theory = hashlib.sha256(definition.encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ from confvib.tables import (
     committee_contracts,
     contracts,
     crosscheck_contracts,
+    engine_contracts,
     import_contracts,
     phase_contracts,
     sampling_contracts,
@@ -128,6 +129,16 @@ _WHERE = {
         "configuration",
         "compare_roads",
     ),
+    "engine_energies": (
+        "engine_comparison/engines/{engine}",
+        "configuration and geometry",
+        "evaluate_engine",
+    ),
+    "engine_pairs": (
+        "engine_comparison/pairs",
+        "pair of engines and geometry",
+        "compare_engines",
+    ),
     "imports": (
         "{table}.imports",
         "imported structure, or (status missing) configuration that none of them is",
@@ -172,6 +183,7 @@ def markdown() -> str:
             sampling_contracts,
             phase_contracts,
             accuracy_contracts,
+            engine_contracts,
             import_contracts,
         )
         for value in vars(module).values()

@@ -15,6 +15,9 @@ from confvib.campaign.accuracy_identity import (
 from confvib.campaign.config import load_campaign
 from confvib.campaign.identity import Identities
 from confvib.errors import ConfigError
+from confvib.tables.contracts import LABELS
+from confvib.tables.parquet import write_table
+from confvib.tables.provenance import Provenance
 
 ROOT = Path(__file__).parents[3]
 
@@ -93,6 +96,24 @@ def test_labels_of_every_potential_of_the_comparison_are_seen():
         stage: {"potential": "reference"} for stage in ("harmonic", "relaxation")
     }
     assert n_labelled(loaded(reference), "12_44") == 0
+    md = {"labels": ["heating", "nve"]}
+    spectra = {"temperatures_K": [300], "n_steps": 9, "timestep_fs": 1, "trajectories": 9}
+    both = heated | {"potentials": {"md": md}}
+    both["labels"] = heated["labels"] | {"nve": spectra}
+    assert n_labelled(loaded(both), "12_44") == 9
+
+
+def test_imported_labels_may_be_of_any_row(tmp_path):
+    table = tmp_path / "mine.parquet"
+    write_table(table, LABELS, [], Provenance("cafe"))
+    changes = {
+        "labels": {"imported": {"mine": str(table)}},
+        "potentials": {"relax": {"labels": ["mine"]}},
+    }
+    with pytest.raises(ConfigError, match=r"labels names 'mine', imported labels that"):
+        loaded(changes)
+    changes["accuracy"] = {"configurations": "all"}
+    assert n_labelled(loaded(changes), "12_44") == "all"
 
 
 def key(changes=None):

@@ -231,3 +231,14 @@ def test_a_cell_vasp_cannot_take_is_an_answer_not_an_exception(engine, cell):
     trajectory = engine.relaxation_frames(cell, RELAXATION)
     assert not trajectory.completed
     assert "right-handed lattice vectors" in trajectory.reason
+
+
+def test_a_single_point_is_one_frame(engine, cell, truth, tmp_path):
+    trajectory = engine.single_point(cell, "point")
+    assert trajectory.completed, trajectory.reason
+    (frame,) = trajectory.frames
+    energy_eV, forces = truth(frame)
+    assert frame.energy_eV == pytest.approx(energy_eV, abs=1e-6)
+    np.testing.assert_allclose(frame.forces_eV_per_A, forces, atol=1e-6)
+    np.testing.assert_allclose(frame.positions, cell.positions, atol=1e-8)
+    assert not list((tmp_path / "scratch").iterdir())

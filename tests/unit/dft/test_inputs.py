@@ -10,10 +10,10 @@ from confvib.dft.inputs import (
     dynamics_inputs,
     heating_inputs,
     relaxation_inputs,
-    thermal_velocities,
 )
 from confvib.dft.potcars import read_potcars
 from confvib.dft.settings import VaspSettings
+from confvib.dft.velocities import thermal_velocities
 from confvib.errors import LabelError
 from confvib.reference.engine import DynamicsTask, HeatingTask, RelaxationTask
 from confvib.units import BOLTZMANN_EV_PER_K, KINETIC_EV

@@ -45,6 +45,7 @@ def render(name, wildcards=(), engine="vasp"):
         ("sampling.rst", {}, ["meV/atom", "5–95 %", "−k_B T ln m", "per cell"]),
         ("phase_stability.rst", {"phase": "beta"}, ["meV/atom", "Helmholtz", "minus G"]),
         ("accuracy.rst", {}, ["k_B T per cell", "mean taken off", "reference itself"]),
+        ("engine_comparison.rst", {}, ["meV per cell", "k_B T per cell", "Spearman"]),
     ],
 )
 def test_captions_state_quantity_and_unit(name, wildcards, phrases):
@@ -98,4 +99,5 @@ def test_every_caption_is_tested():
         "sampling.rst",
         "phase_stability.rst",
         "accuracy.rst",
+        "engine_comparison.rst",
     }

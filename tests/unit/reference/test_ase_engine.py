@@ -32,6 +32,18 @@ class Failing(Calculator):
         self.results = {"energy": energy, "forces": -atoms.positions}
 
 
+class Smeared(Calculator):
+    """Wells whose energy, unlike the free energy, is no potential of the forces."""
+
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
+
+    def calculate(self, atoms, properties, system_changes=tuple(all_changes)):
+        super().calculate(atoms, properties, system_changes)
+        free = 0.5 * float((atoms.positions**2).sum())
+        forces = -atoms.positions
+        self.results = {"energy": 1.1 * free, "free_energy": free, "forces": forces}
+
+
 @pytest.fixture
 def copper():
     atoms = bulk("Cu", cubic=True).repeat((2, 1, 1))
@@ -197,3 +209,27 @@ def test_collisions_bring_a_cell_to_the_temperature_of_the_bath(engine):
 def test_dynamics_refuse_what_is_no_probability():
     with pytest.raises(LabelError, match=r"collision_probability is 1.5, expected"):
         DynamicsTask(300.0, 300.0, 10, 1.0, 0, collision_probability=1.5)
+
+
+def test_the_energy_is_that_which_the_forces_are_the_derivative_of(copper):
+    engine, step_A, energies_eV = AseEngine(Smeared, "smeared"), 1e-4, []
+    for sign in (1, -1):
+        moved = copper.copy()
+        moved.positions[3, 1] += sign * step_A
+        frames = engine.relaxation_frames(moved, RelaxationTask(1e3, 1)).frames
+        energies_eV.append(frames[0].energy_eV)
+    slope = (energies_eV[0] - energies_eV[1]) / (2 * step_A)
+    (frame,) = engine.relaxation_frames(copper, RelaxationTask(1e3, 1)).frames
+    assert frame.forces_eV_per_A[3, 1] == pytest.approx(-slope, rel=1e-6)
+
+
+def test_a_single_point_moves_nothing(copper, engine):
+    trajectory = engine.single_point(copper)
+    (frame,) = trajectory.frames
+    assert trajectory.completed
+    np.testing.assert_array_equal(frame.positions, copper.positions)
+    copper.calc = EMT()
+    assert frame.energy_eV == copper.get_potential_energy()
+    failed = AseEngine(lambda: Failing(1, "raise"), "x").single_point(copper)
+    assert not failed.completed
+    assert failed.reason == "RuntimeError after 0 frames: electrons ran away"
