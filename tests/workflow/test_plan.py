@@ -10,6 +10,7 @@ PRODUCTION = {
     "all": 1,
     "assemble_dataset": 2,
     "average_spectra": 2,
+    "check_engine": 1,
     "compare_phases": 1,
     "compute_normal_modes": 376,
     "enumerate_configurations": 2,
@@ -29,6 +30,7 @@ PRODUCTION = {
     "train_potential": 2,
     "tetragonal_assemble_dataset": 2,
     "tetragonal_average_spectra": 1,
+    "tetragonal_check_engine": 1,
     "tetragonal_compute_normal_modes": 1,
     "tetragonal_enumerate_configurations": 1,
     "tetragonal_evaluate_potential": 2,
@@ -142,6 +144,7 @@ EXACT = {
 def test_a_phase_with_a_shared_force_field_trains_nothing(workflow, tmp_path):
     target = "results/llzo/tetragonal/harmonic/ordered/0000.parquet"
     assert workflow(tmp_path, overlay=None).plan(SHARED, target) == {
+        "check_engine": 1,
         "enumerate_configurations": 1,
         "label_configurations": 128,
         "assemble_dataset": 1,
