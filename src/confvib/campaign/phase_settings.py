@@ -10,7 +10,8 @@ from confvib.campaign.section import Section, Temperature
 Level = Literal["conf", "conf+harmonic", "conf+md"]
 
 RESERVED = (
-    *("configurations", "labels", "selections", "models", "relaxed", "harmonic"),
+    *("configurations", "labels", "datasets", "selections", "models", "relaxed"),
+    *("harmonic", "committee", "spectra", "sampling", "engine_comparison"),
     *("dynamics", "thermodynamics", "figures", "sweeps", "crosscheck", "surrogate"),
     *("logs", "times", "restart", "scratch", "kept", "exact", "phases"),
     *("plot", "render", "tabulate", "validate"),
