@@ -1,6 +1,5 @@
 """What jobs that work through a chunk share: restarts, second tries, smaller batches."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ import jax
 from confvib.dynamics.state import Status
 from confvib.errors import Interrupted
 from confvib.stages.batch_size import Bytes, memory_limit, that_fits
-from confvib.stages.finished import FinishedRows
+from confvib.stages.finished import FinishedRows, restart_key
 from confvib.stages.job import Progress
 from confvib.stages.termination import termination
-from confvib.tables.provenance import file_sha256
 from confvib.tables.schema import TableSchema
 
 WIDENINGS = (1.0, 2.0)
@@ -152,8 +150,7 @@ def chunk_of(
     Yields:
         The chunk. What is done is on disk whenever the block ends with an error.
     """
-    parts = [params["config_hash"], params["code"], *map(file_sha256, inputs)]
-    key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+    key = restart_key(params, inputs)
     part, n_parts = params.get("share", (0, 1))
     with (
         termination(with_parent=n_parts > 1) as stop,

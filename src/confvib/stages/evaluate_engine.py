@@ -1,6 +1,5 @@
 """Stage ``evaluate_engine``: one engine's energies of the configurations compared."""
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from ase import Atoms
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
 from confvib.errors import Interrupted
 from confvib.reference.engine import Frame, LabelEngine, RelaxationTask, Trajectory
+from confvib.stages.finished import restart_key
 from confvib.stages.finished_trajectories import FinishedTrajectories
 from confvib.stages.job import Progress
 from confvib.stages.label_engine import make_label_engine
@@ -21,7 +21,7 @@ from confvib.stages.walltime import walltime_ends_at_s
 from confvib.tables.contracts import CONFIGURATIONS
 from confvib.tables.engine_contracts import ENGINE_ENERGIES
 from confvib.tables.parquet import read_table, write_table
-from confvib.tables.provenance import collect, file_sha256
+from confvib.tables.provenance import collect
 
 Row = dict[str, Any]
 
@@ -99,7 +99,7 @@ def evaluate_engine(
     )
     common = _minima(first, params["expected"]["first"])
     inputs = [structure, configurations, *first]
-    finished = FinishedTrajectories(params["restart"], _key(params, inputs))
+    finished = FinishedTrajectories(params["restart"], restart_key(params, inputs))
     rows: list[Row] = []
     with termination() as stop:
         engine = make_label_engine(
@@ -140,12 +140,6 @@ def evaluate_engine(
     )
     write_table(output, ENGINE_ENERGIES, rows, provenance)
     finished.remove()
-
-
-def _key(params: Mapping[str, Any], inputs: Sequence[str]) -> str:
-    """Hash everything that the energies depend on."""
-    parts = [params["config_hash"], params["code"], *map(file_sha256, inputs)]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 def _minima(paths: Sequence[str], expected: str) -> dict[str, Row] | None:

@@ -1,20 +1,32 @@
 """Rows of an unfinished chunk on disk: complete or absent, never another's."""
 
 import glob
+import hashlib
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from confvib.errors import TableError
 from confvib.tables.parquet import read_table, write_table
-from confvib.tables.provenance import Provenance
+from confvib.tables.provenance import Provenance, file_sha256
 from confvib.tables.schema import TableSchema
 
 SAVE_INTERVAL_S = 20.0
 """Wall time between two saves: what a kill at any moment can cost [s]."""
+
+
+def restart_key(params: Mapping[str, Any], inputs: Iterable[str]) -> str:
+    """Hash everything that the results of a job depend on.
+
+    Args:
+        params: Parameters of the rule: ``config_hash`` and ``code``.
+        inputs: Files that the results depend on.
+    """
+    parts = [params["config_hash"], params["code"], *map(file_sha256, inputs)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 class FinishedRows:

@@ -1,6 +1,5 @@
 """Stage ``label_configurations``: configurations to reference energies and forces."""
 
-import hashlib
 import time
 import zlib
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from confvib.crystal.configuration import configuration_atoms, unpack_occupancy
 from confvib.errors import Interrupted
+from confvib.stages.finished import restart_key
 from confvib.stages.finished_trajectories import FinishedTrajectories
 from confvib.stages.job import Progress
 from confvib.stages.label_engine import make_label_engine
@@ -21,7 +21,7 @@ from confvib.stages.termination import termination
 from confvib.stages.walltime import walltime_ends_at_s
 from confvib.tables.contracts import CONFIGURATIONS, LABELS
 from confvib.tables.parquet import read_table, write_table
-from confvib.tables.provenance import collect, file_sha256
+from confvib.tables.provenance import collect
 
 
 def label_configurations(
@@ -64,7 +64,7 @@ def label_configurations(
         params["task"].get("copies", 1),
     )
     finished = FinishedTrajectories(
-        params["restart"], _key(params, structure, configurations)
+        params["restart"], restart_key(params, [structure, configurations])
     )
     if n_before := finished.count():
         progress.say(f"goes on after an earlier attempt: {n_before} calculations kept")
@@ -118,12 +118,6 @@ def label_configurations(
     finished.remove()
     with suppress(OSError):  # it stays where something is left in it
         Path(params["scratch"]).rmdir()
-
-
-def _key(params: Mapping[str, Any], *inputs: str) -> str:
-    """Hash everything that the labels of a chunk depend on."""
-    parts = [params["config_hash"], params["code"], *map(file_sha256, inputs)]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 def _seed(params: Mapping[str, Any], config_id: str, task: str, copy: int) -> int:
